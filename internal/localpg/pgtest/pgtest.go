@@ -1,0 +1,79 @@
+// Package pgtest gives tests a real PostgreSQL: one server for a test binary, one new database for a test.
+//
+//	func TestMain(m *testing.M) { os.Exit(pgtest.Run(m)) }
+//
+//	func TestSomething(t *testing.T) {
+//		t.Parallel()
+//		url := pgtest.Database(t)
+package pgtest
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/tracetally/tracetally/internal/localpg"
+)
+
+// shared is the server of this test binary. It is the one thing here that outlives a test, and the reason for the package.
+var shared struct {
+	mu     sync.Mutex
+	server *localpg.Server
+	made   int
+}
+
+// Run runs the tests and stops the server after the last one. It returns the exit code.
+func Run(m *testing.M) int {
+	code := m.Run()
+	shared.mu.Lock()
+	defer shared.mu.Unlock()
+	if shared.server != nil {
+		if err := shared.server.Close(); err != nil {
+			fmt.Fprintln(os.Stderr, "stop postgres:", err)
+			return max(code, 1)
+		}
+	}
+	return code
+}
+
+// Database makes a new, empty database and returns its URL. The server starts with the first call.
+func Database(t testing.TB) string {
+	t.Helper()
+	shared.mu.Lock()
+	defer shared.mu.Unlock()
+	if shared.server == nil {
+		server, err := localpg.Start(context.Background(), localpg.Config{})
+		if err != nil {
+			t.Fatalf("start postgres: %v", err)
+		}
+		shared.server = server
+	}
+	shared.made++
+	name := fmt.Sprintf("t%d_%s", shared.made, simple(t.Name()))
+	conn, err := pgx.Connect(t.Context(), shared.server.URL("postgres"))
+	if err != nil {
+		t.Fatalf("connect: %v", err)
+	}
+	defer func() { _ = conn.Close(context.Background()) }()
+	if _, err := conn.Exec(t.Context(), "create database "+pgx.Identifier{name}.Sanitize()); err != nil {
+		t.Fatalf("create database %s: %v", name, err)
+	}
+	return shared.server.URL(name)
+}
+
+// simple keeps a test's name readable in pg_stat_activity and within the 63 bytes of an identifier.
+func simple(name string) string {
+	keep := func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '_'
+	}
+	name = strings.Map(keep, strings.ToLower(name))
+	return name[:min(len(name), 50)]
+}
