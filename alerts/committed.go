@@ -1,0 +1,142 @@
+package alerts
+
+import (
+	"errors"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tracetally/tracetally/schemas"
+)
+
+var (
+	errLengths  = errors.New("events and verdicts differ in number")
+	errNegative = errors.New("a counter cannot decrease")
+)
+
+// Committed counts the events of a batch whose commit was acknowledged; isNew tells, for each of them, whether the ledger
+// saw it for the first time. Duplicates and late events move nothing. It never fails: an amount that no counter can take
+// is counted in tracetally_metric_refused_total and logged, for the rollups have it.
+//
+// Until the join exists, an exception is added here, at its commit, with linked="none"; the join will add it after 60 s
+// or move it to its call.
+func (m *Metrics) Committed(events []schemas.Event, isNew []bool) {
+	if len(events) != len(isNew) {
+		m.refuse(errLengths)
+		return
+	}
+	now := m.cfg.Now()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	touched := map[*tuple]struct{}{}
+	for i := range events {
+		if isNew[i] {
+			m.add(&events[i], now, touched)
+		}
+	}
+	for t := range touched {
+		m.addCost(t)
+	}
+}
+
+// add counts one new event.
+func (m *Metrics) add(e *schemas.Event, now time.Time, touched map[*tuple]struct{}) {
+	if e.Warnings != 0 {
+		for _, w := range e.Warnings.Names() {
+			m.calls.warnings.WithLabelValues(w).Inc()
+		}
+	}
+	if now.Sub(e.Time) > m.cfg.FreshWindow {
+		m.calls.stale.WithLabelValues(e.Kind.String()).Inc()
+		return
+	}
+	switch {
+	case e.Kind == schemas.ExceptionEvent:
+		m.addError(m.tupleOf(e), e, linkedNone)
+	case ended(e):
+		m.addCall(m.tupleOf(e), e, touched)
+	}
+}
+
+// ended tells whether the event counts as a call: a start does not, nor does a try that was followed by another.
+func ended(e *schemas.Event) bool {
+	return e.Kind == schemas.Call && e.Status != schemas.StatusStarted && (!e.Final.Ok || e.Final.V)
+}
+
+func (m *Metrics) addCall(t *tuple, e *schemas.Event, touched map[*tuple]struct{}) {
+	s, err := m.endedOf(t)
+	if err != nil {
+		m.refuse(err)
+		return
+	}
+	s.calls.Inc()
+	for i, n := range tokensOf(e) {
+		m.addTo(s.tokens[i], n.V)
+	}
+	if e.CostUSD.Ok {
+		t.cost = t.cost.Add(e.CostUSD.V)
+		touched[t] = struct{}{}
+	} else {
+		s.unpriced.Inc()
+	}
+	if e.Latency.Ok {
+		m.observe(s.latency, e.Latency.V, e.TraceID)
+	}
+	if e.Status.Failed() {
+		m.addError(t, e, linkedCall)
+	}
+}
+
+func (m *Metrics) addError(t *tuple, e *schemas.Event, linked string) {
+	c, err := m.errorOf(t, e.Failure, linked)
+	if err != nil {
+		m.refuse(err)
+		return
+	}
+	if a, ok := c.(prometheus.ExemplarAdder); ok {
+		if link := exemplar(e.TraceID); link != nil {
+			a.AddWithExemplar(1, link)
+			return
+		}
+	}
+	c.Inc()
+}
+
+func (m *Metrics) addTo(c prometheus.Counter, n int64) {
+	if n < 0 {
+		m.refuse(errNegative)
+		return
+	}
+	c.Add(float64(n))
+}
+
+func (m *Metrics) observe(h prometheus.Histogram, d time.Duration, traceID string) {
+	if d < 0 {
+		m.refuse(errNegative)
+		return
+	}
+	if o, ok := h.(prometheus.ExemplarObserver); ok {
+		if link := exemplar(traceID); link != nil {
+			o.ObserveWithExemplar(d.Seconds(), link)
+			return
+		}
+	}
+	h.Observe(d.Seconds())
+}
+
+// addCost adds what the commit in hand summed up for the tuple.
+func (m *Metrics) addCost(t *tuple) {
+	usd := t.cost
+	t.cost = schemas.USD{}
+	if usd.Sign() < 0 {
+		m.refuse(errNegative)
+		return
+	}
+	t.ended.cost.Add(usd.Float64())
+}
+
+// refuse counts an amount that could not be added. The log line holds no value of an event.
+func (m *Metrics) refuse(err error) {
+	m.calls.refused.Inc()
+	m.cfg.Logger.Warn("metric refused an amount", "err", err)
+}
