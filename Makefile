@@ -1,0 +1,37 @@
+# The two commands of the README are `make run` and `make test`; each does all its own set-up.
+GO      ?= go
+BIN     := bin
+LDFLAGS := -s -w -X main.version=$(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+
+.PHONY: run build test check vet lint licences generated race clean
+
+run: ## start the demo: embedded Kafka and PostgreSQL, a worker, real traffic (ARGS="--for 60s")
+	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/tracetally-demo ./cmd/tracetally-demo
+	@exec $(BIN)/tracetally-demo $(ARGS)
+
+build: ## both programs into bin/
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/...
+
+test: ## every test that needs no second service (Kafka is in process, PostgreSQL is started by the tests)
+	$(GO) test -timeout 8m ./...
+
+check: vet lint generated licences ## what a change must pass besides its tests
+
+vet:
+	$(GO) vet ./...
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not gofmt'ed:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
+
+lint: ## golangci-lint, pinned in tools/go.mod
+	$(GO) tool -modfile=tools/go.mod golangci-lint run
+
+generated: ## generated files are what their generators make
+	$(GO) test -run 'UpToDate' ./...
+
+race: ## the concurrent parts under the race detector
+	$(GO) test -race -short -timeout 15m ./consumer/... ./sink/... ./alerts/... ./internal/pipeline/...
+
+licences: ## every module that is linked has a licence that Apache-2.0 may carry
+	$(GO) run ./internal/licences
+
+clean:
+	rm -rf $(BIN)
