@@ -16,7 +16,7 @@ var (
 
 // Committed counts the events of a batch whose commit was acknowledged; isNew tells, for each of them, whether the ledger
 // saw it for the first time. Duplicates and late events move nothing. It never fails: an amount that no counter can take
-// is counted in tracetally_metric_refused_total and logged, for the rollups have it.
+// is counted in tracetally_metric_refused_total, and the rollups have it.
 //
 // Until the join exists, an exception is added here, at its commit, with linked="none"; the join will add it after 60 s
 // or move it to its call.
@@ -135,8 +135,9 @@ func (m *Metrics) addCost(t *tuple) {
 	t.ended.cost.Add(usd.Float64())
 }
 
-// refuse counts an amount that could not be added. The log line holds no value of an event.
+// refuse counts an amount that could not be added. Only the first is logged, for a producer may send many; the line holds
+// no value of an event.
 func (m *Metrics) refuse(err error) {
 	m.calls.refused.Inc()
-	m.cfg.Logger.Warn("metric refused an amount", "err", err)
+	m.refusal.Do(func() { m.cfg.Logger.Warn("metric refused an amount", "err", err) })
 }

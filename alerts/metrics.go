@@ -75,6 +75,7 @@ type Metrics struct {
 	calls      *calls
 	worker     *worker
 	partitions *partitions
+	refusal    sync.Once
 
 	// mu guards tuples and folded.
 	mu     sync.Mutex

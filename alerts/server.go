@@ -81,7 +81,7 @@ func (s *Server) Run(ctx context.Context) error {
 	s.logger.Info("metrics served", "addr", s.Addr())
 	select {
 	case err := <-served:
-		return fmt.Errorf("serve metrics: %w", err)
+		return errors.Join(fmt.Errorf("serve metrics: %w", err), s.http.Close())
 	case <-ctx.Done():
 	}
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
