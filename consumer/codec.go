@@ -1,0 +1,166 @@
+package consumer
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/snappy"
+	"github.com/klauspost/compress/zstd"
+)
+
+// Codecs by the number in a batch's attributes.
+const (
+	codecNone = iota
+	codecGzip
+	codecSnappy
+	codecLZ4
+	codecZstd
+)
+
+var (
+	errTooLarge = errors.New("batch unpacks beyond its limit")
+	errCorrupt  = errors.New("compressed batch is corrupt")
+)
+
+// codecs unpacks batches. It is shared by the readers of a client and safe for concurrent use.
+type codecs struct {
+	limit int // of one batch after unpacking
+	gzips sync.Pool
+
+	onceZstd sync.Once
+	zstd     *zstd.Decoder // has a decoder per core and waits for a free one
+	zstdErr  error
+}
+
+// unpack appends what src holds to dst, an empty slice. It never writes more than limit bytes.
+func (c *codecs) unpack(codec int, src, dst []byte) ([]byte, error) {
+	switch codec {
+	case codecGzip:
+		return c.gunzip(src, dst)
+	case codecSnappy:
+		return unsnappy(src, dst, c.limit)
+	case codecLZ4:
+		return unlz4(src, dst, c.limit)
+	case codecZstd:
+		return c.unzstd(src, dst)
+	}
+	return nil, fmt.Errorf("unknown codec %d", codec)
+}
+
+type gunzipper struct {
+	src bytes.Reader
+	gz  gzip.Reader
+}
+
+func (c *codecs) gunzip(src, dst []byte) ([]byte, error) {
+	g, _ := c.gzips.Get().(*gunzipper)
+	if g == nil {
+		g = new(gunzipper)
+	}
+	defer c.gzips.Put(g)
+	g.src.Reset(src)
+	if err := g.gz.Reset(&g.src); err != nil {
+		return nil, fmt.Errorf("open gzip: %w", err)
+	}
+	return readBounded(&g.gz, dst, c.limit)
+}
+
+// readBounded appends everything of r to dst.
+func readBounded(r io.Reader, dst []byte, limit int) ([]byte, error) {
+	for {
+		if len(dst) == cap(dst) {
+			dst = grow(dst, limit+1)
+		}
+		n, err := r.Read(dst[len(dst):min(cap(dst), limit+1)])
+		dst = dst[:len(dst)+n]
+		if len(dst) > limit {
+			return nil, errTooLarge
+		}
+		if err == io.EOF {
+			return dst, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("unpack: %w", err)
+		}
+	}
+}
+
+// grow doubles the capacity of b, up to most.
+func grow(b []byte, most int) []byte {
+	bigger := make([]byte, len(b), max(len(b), min(most, max(2*cap(b), minBlock))))
+	copy(bigger, b)
+	return bigger
+}
+
+// xerialMagic begins the framing of the Java library xerial snappy, which Kafka's own producer uses; after it stand two
+// version numbers, then blocks, each with its length before it. Others send one bare block.
+const (
+	xerialMagic  = "\x82SNAPPY\x00"
+	xerialHeader = len(xerialMagic) + 8
+)
+
+func unsnappy(src, dst []byte, limit int) ([]byte, error) {
+	if !bytes.HasPrefix(src, []byte(xerialMagic)) {
+		return unsnappyBlock(src, dst, limit)
+	}
+	if len(src) < xerialHeader {
+		return nil, errCorrupt
+	}
+	for src = src[xerialHeader:]; len(src) > 0; {
+		if len(src) < 4 {
+			return nil, errCorrupt
+		}
+		n := int64(binary.BigEndian.Uint32(src))
+		if n > int64(len(src)-4) {
+			return nil, errCorrupt
+		}
+		var err error
+		if dst, err = unsnappyBlock(src[4:4+n], dst, limit); err != nil {
+			return nil, err
+		}
+		src = src[4+n:]
+	}
+	return dst, nil
+}
+
+// unsnappyBlock knows the size before it unpacks.
+func unsnappyBlock(src, dst []byte, limit int) ([]byte, error) {
+	n, err := snappy.DecodedLen(src)
+	if err != nil {
+		return nil, fmt.Errorf("unpack snappy: %w", err)
+	}
+	if n > limit-len(dst) {
+		return nil, errTooLarge
+	}
+	for cap(dst)-len(dst) < n {
+		dst = grow(dst, max(limit, len(dst)+n))
+	}
+	out, err := snappy.Decode(dst[len(dst):len(dst)+n], src)
+	if err != nil {
+		return nil, fmt.Errorf("unpack snappy: %w", err)
+	}
+	return dst[:len(dst)+len(out)], nil
+}
+
+func (c *codecs) unzstd(src, dst []byte) ([]byte, error) {
+	c.onceZstd.Do(func() {
+		c.zstd, c.zstdErr = zstd.NewReader(nil,
+			zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(uint64(c.limit)), zstd.WithDecoderLowmem(true))
+	})
+	if c.zstdErr != nil {
+		return nil, fmt.Errorf("set up zstd: %w", c.zstdErr)
+	}
+	out, err := c.zstd.DecodeAll(src, dst)
+	if errors.Is(err, zstd.ErrDecoderSizeExceeded) {
+		return nil, errTooLarge
+	}
+	if err != nil {
+		return nil, fmt.Errorf("unpack zstd: %w", err)
+	}
+	return out, nil
+}

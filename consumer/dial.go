@@ -1,0 +1,124 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+)
+
+const (
+	dialTimeout = 5 * time.Second
+	// metadataTTL bounds how long a moved leader goes unnoticed. kafka-go asks at a random moment within it and gives a
+	// broker as long to answer, so it cannot be much shorter.
+	metadataTTL = 3 * time.Second
+	// answerTimeout is what a request may take beyond the time that it asks a broker to wait.
+	answerTimeout = 10 * time.Second
+	// shutTimeout bounds how long closing waits for kafka-go's goroutines, whose connections are broken by then.
+	shutTimeout = 5 * time.Second
+)
+
+// newTransport and newDialer are the only places where connections to Kafka are made: what a connection must have (TLS,
+// SASL) is set in both.
+func newTransport(ctx context.Context, cfg Config, conns *connections) *kafka.Transport {
+	return &kafka.Transport{
+		Dial:           conns.dial,
+		DialTimeout:    dialTimeout,
+		MetadataTTL:    metadataTTL,
+		MetadataTopics: cfg.Topics, // else it asks for every topic of the cluster
+		ClientID:       cfg.ClientID,
+		Context:        ctx,
+	}
+}
+
+func newDialer(cfg Config, conns *connections) *kafka.Dialer {
+	return &kafka.Dialer{DialFunc: conns.dial, Timeout: dialTimeout, ClientID: cfg.ClientID}
+}
+
+// connections keeps the open connections of one user of kafka-go, which has no way to interrupt a request in flight: a
+// join can take the rebalance timeout, a fetch over a dead network its whole deadline.
+type connections struct {
+	mu       sync.Mutex
+	open     map[*conn]struct{}
+	shutting bool
+	empty    chan struct{} // closed once shutting and nothing is open
+}
+
+var errShut = errors.New("client is closed")
+
+func newConnections() *connections {
+	return &connections{open: map[*conn]struct{}{}, empty: make(chan struct{})}
+}
+
+// dial is a kafka.Dialer's DialFunc and a kafka.Transport's Dial.
+func (c *connections) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	nc, err := (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.shutting {
+		return nil, errors.Join(errShut, nc.Close())
+	}
+	tracked := &conn{Conn: nc, owner: c}
+	c.open[tracked] = struct{}{}
+	return tracked, nil
+}
+
+// interrupt breaks every open connection: what waits on one fails at once. New ones may be dialled.
+func (c *connections) interrupt() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for conn := range c.open {
+		_ = conn.Conn.Close() // its owner closes it again and is told what went wrong
+	}
+}
+
+// shut breaks every connection, refuses new ones, and waits until their owners have closed them.
+func (c *connections) shut() error {
+	c.mu.Lock()
+	c.shutting = true
+	c.settle()
+	c.mu.Unlock()
+	c.interrupt()
+	timer := time.NewTimer(shutTimeout)
+	defer timer.Stop()
+	select {
+	case <-c.empty:
+		return nil
+	case <-timer.C:
+		return fmt.Errorf("close connections to Kafka: some are in use after %v", shutTimeout)
+	}
+}
+
+// settle announces that the last connection is gone. The caller holds mu.
+func (c *connections) settle() {
+	if !c.shutting || len(c.open) > 0 {
+		return
+	}
+	select {
+	case <-c.empty:
+	default:
+		close(c.empty)
+	}
+}
+
+// conn tells its connections when its owner has closed it.
+type conn struct {
+	net.Conn
+	owner *connections
+}
+
+func (c *conn) Close() error {
+	err := c.Conn.Close()
+	c.owner.mu.Lock()
+	defer c.owner.mu.Unlock()
+	delete(c.owner.open, c)
+	c.owner.settle()
+	return err
+}

@@ -1,0 +1,210 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+)
+
+// Reader reads one partition from an offset on. It is for one goroutine at a time, needs no closing, and holds no memory
+// while it waits for data.
+type Reader struct {
+	client    *Client
+	topic     string
+	partition int32
+	offset    int64 // the next one wanted
+
+	// The response being scanned, which was asked for from offset fresh on. rest is what is left of its records.
+	body  []byte
+	log   fetched
+	rest  []byte
+	fresh int64
+
+	filter  filter
+	decoder decoder
+	arena   arena
+	swell   int // what batches unpacked to lately, in 1/16 of their packed size
+
+	suspect int64 // the offset at which a damaged batch was read once already; -1 for none
+	want    int   // what to fetch for a batch that came cut off; 0 for the usual
+
+	gone     *OutOfRange
+	failures int
+	failed   error // the last failure
+	retryAt  time.Time
+}
+
+// Reader reads a partition from offset on. It does not ask the broker anything yet.
+func (c *Client) Reader(topic string, partition int32, offset int64) *Reader {
+	return &Reader{
+		client: c, topic: topic, partition: partition, offset: offset, suspect: -1,
+		decoder: decoder{topic: topic, partition: partition, limit: c.cfg.MaxBatchBytes},
+		arena:   arena{memory: &c.memory},
+	}
+}
+
+// Offset is the next offset that Next will read.
+func (r *Reader) Offset() int64 { return r.offset }
+
+// Next reads on. It gives the ranges of the log one after the other, in whole batches, the first one cut to begin at the
+// wanted offset: never one twice, and none skipped. When there is nothing new it returns after about Config.MaxWait with
+// an empty Chunk.
+//
+// Errors: *OutOfRange is final. One that is ErrUnavailable will pass: call Next again, which waits before it asks again,
+// never longer than about MaxWait at a time. Else the context's.
+func (r *Reader) Next(ctx context.Context) (Chunk, error) {
+	r.Release()
+	if r.gone != nil {
+		return r.nothing(), r.gone
+	}
+	for {
+		if len(r.rest) == 0 {
+			if err := r.refill(ctx); err != nil {
+				return r.nothing(), err
+			}
+		}
+		if len(r.rest) == 0 {
+			return r.nothing(), nil
+		}
+		switch c, err := r.scan(); err {
+		case nil:
+			return c, nil
+		case errAskAgain:
+		default:
+			return r.nothing(), r.fail(ctx, err)
+		}
+	}
+}
+
+// Release gives back the memory of the last Chunk, for a caller that will not call Next for a while.
+func (r *Reader) Release() {
+	r.decoder.release()
+	r.arena.release()
+	if len(r.rest) == 0 {
+		r.drop()
+	}
+}
+
+// drop lets go of the response.
+func (r *Reader) drop() {
+	r.client.memory.give(r.body)
+	r.body, r.rest, r.log.records = nil, nil, nil
+}
+
+func (r *Reader) nothing() Chunk {
+	return Chunk{
+		From: r.offset, To: r.offset, LeaderEpoch: -1,
+		HighWatermark: max(r.log.highWatermark, r.offset), LastStable: max(r.log.lastStable, r.offset), LogStart: r.log.logStart,
+	}
+}
+
+// refill asks the broker once and leaves the answer in rest, which stays empty if there is nothing new.
+func (r *Reader) refill(ctx context.Context) error {
+	if err := r.pace(ctx); err != nil {
+		return err
+	}
+	began := time.Now()
+	if err := r.fetch(ctx); err != nil {
+		return r.fail(ctx, err)
+	}
+	r.recovered()
+	if len(r.rest) > 0 {
+		return nil
+	}
+	r.drop()
+	// A broker that has nothing and says so at once (a quota makes it do that) must not make us spin.
+	if left := r.client.cfg.MaxWait - time.Since(began); left > 0 {
+		wait(ctx, left)
+	}
+	return context.Cause(ctx)
+}
+
+// fetch makes one request and checks what came.
+func (r *Reader) fetch(ctx context.Context) error {
+	size := max(int(r.client.cfg.FetchBytes), r.want)
+	ctx, cancel := context.WithTimeout(ctx, r.client.cfg.MaxWait+answerTimeout)
+	defer cancel()
+	msg, err := r.client.transport.RoundTrip(ctx, r.client.addr, &fetchRequest{
+		clientID: r.client.cfg.ClientID, topic: r.topic, partition: r.partition, offset: r.offset,
+		maxWait: r.client.cfg.MaxWait, maxBytes: int32(size),
+		limit: max(size, r.client.cfg.MaxBatchBytes) + fetchOverhead, memory: &r.client.memory,
+	})
+	var long *cutError
+	if errors.As(err, &long) {
+		msg, err = long.head, nil
+	}
+	if err != nil {
+		return unavailable(err)
+	}
+	r.body = msg.(*fetchResponse).body
+	if r.log, err = readFetched(r.body, r.topic, r.partition, long != nil); err != nil {
+		return unavailable(err)
+	}
+	if r.log.code == kafka.OffsetOutOfRange || (r.log.code == 0 && r.log.logStart > r.offset) {
+		return r.outOfRange(ctx)
+	}
+	if err := wrapCode(int16(r.log.code), "fetch", r.topic, r.partition); err != nil {
+		return unavailable(err) // whatever it is, an operator may mend it while we wait
+	}
+	r.rest, r.fresh = r.log.records, r.offset
+	r.filter.reset(r.log.aborted)
+	return nil
+}
+
+// outOfRange asks what the log has: the refusal itself does not say (its watermarks are -1). A leader that has just been
+// elected may refuse an offset that it turns out to have.
+func (r *Reader) outOfRange(ctx context.Context) error {
+	b, err := r.client.bounds(ctx, r.topic, r.partition)
+	if err != nil {
+		return unavailable(err)
+	}
+	if b.LogStart <= r.offset && r.offset <= b.HighWatermark {
+		return unavailable(fmt.Errorf("offset %d was refused, yet the log has %d to %d", r.offset, b.LogStart, b.HighWatermark))
+	}
+	return &OutOfRange{Topic: r.topic, Partition: r.partition, Wanted: r.offset, Log: b}
+}
+
+// pace waits out a pause after a failure, as far as one call may.
+func (r *Reader) pace(ctx context.Context) error {
+	left := time.Until(r.retryAt)
+	if r.failures == 0 || left <= 0 {
+		return nil
+	}
+	if !wait(ctx, min(left, r.client.cfg.MaxWait)) {
+		return context.Cause(ctx)
+	}
+	if left > r.client.cfg.MaxWait {
+		return r.failed
+	}
+	return nil
+}
+
+// noisy is how many failures in a row are worth a word: a leader that moves costs one or two.
+const noisy = 3
+
+func (r *Reader) fail(ctx context.Context, err error) error {
+	r.drop()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if errors.As(err, &r.gone) {
+		return r.gone
+	}
+	r.failures++
+	r.retryAt = time.Now().Add(pause(r.failures))
+	r.failed = fmt.Errorf("read offset %d of %s/%d: %w", r.offset, r.topic, r.partition, err)
+	if r.failures == noisy {
+		r.client.log.Warn("partition cannot be read", "topic", r.topic, "partition", r.partition, "err", err)
+	}
+	return r.failed
+}
+
+func (r *Reader) recovered() {
+	if r.failures >= noisy {
+		r.client.log.Info("partition can be read again", "topic", r.topic, "partition", r.partition)
+	}
+	r.failures, r.failed = 0, nil
+}

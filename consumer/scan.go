@@ -1,0 +1,148 @@
+package consumer
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/tracetally/tracetally/schemas"
+)
+
+// errAskAgain: the rest of the response is of no use, the broker must be asked again.
+var errAskAgain = errors.New("response is used up")
+
+// errStale: what a broker sent lies before the wanted offset. It cannot happen, and must not make us spin if it does.
+var errStale = fmt.Errorf("%w: the broker sent nothing at or after the wanted offset", ErrUnavailable)
+
+// scan makes a Chunk of the next batches of the response.
+//
+// A batch that is damaged is read a second time before it is given up, as the damage may have happened on the way; so it
+// is always the first of a response when the verdict falls. Afterwards the broker is asked anew, because a damaged batch
+// may have been the marker that ends an aborted transaction.
+func (r *Reader) scan() (Chunk, error) {
+	c := r.nothing()
+	stuck := errStale
+	for len(r.rest) > 0 && r.held() < int(r.client.cfg.FetchBytes) {
+		b := readBatch(r.rest)
+		switch {
+		case b.state == whole && r.fits(&b):
+			r.take(&b)
+			c.LeaderEpoch = b.epoch
+		case b.state == outdated && b.last < r.offset:
+			r.rest = r.rest[b.size:]
+		case b.state == outdated:
+			r.reject(r.offset, b.last+1, schemas.BadBatch, r.rest[:b.size])
+			r.rest = r.rest[b.size:]
+		case r.offset == r.fresh && r.settled(&b):
+			r.reject(r.offset, r.extent(&b), schemas.BadBatch, r.rest[:min(b.size, len(r.rest))])
+			r.rest = nil
+		default:
+			r.rest, stuck = nil, errAskAgain
+		}
+	}
+	if r.offset == c.From {
+		r.drop()
+		return c, stuck
+	}
+	r.want = 0
+	c.To = r.offset
+	c.Records, c.Bad, c.Bytes = r.decoder.records, r.decoder.bad, r.held()+len(r.body)
+	c.HighWatermark, c.LastStable = max(c.HighWatermark, c.To), max(c.LastStable, c.To)
+	return c, nil
+}
+
+// fits says whether the offsets of a whole batch can be true. Its base is outside the checksum, so it is held against the
+// next batch, which cannot begin inside this one, and against the end of the log, behind which there are no holes.
+func (r *Reader) fits(b *batch) bool {
+	if b.base > r.offset && b.base > r.log.highWatermark {
+		return false
+	}
+	if len(r.rest) < b.size+8 {
+		return true
+	}
+	if next := int64(binary.BigEndian.Uint64(r.rest[b.size:])); next <= b.base || next > b.last {
+		return true
+	}
+	_, visible := b.following(r.rest)
+	return !visible
+}
+
+// settled says whether there is nothing more to try with a batch that is damaged, cut off, or does not fit.
+func (r *Reader) settled(b *batch) bool {
+	if b.state == cut && b.size <= r.client.cfg.MaxBatchBytes && b.size > r.want {
+		r.want = b.size
+		return false
+	}
+	if r.suspect != r.offset {
+		r.suspect = r.offset
+		return false
+	}
+	return true
+}
+
+// extent is where a batch ends that cannot be trusted: where the next sound one begins; else, at the end of the response,
+// where it says itself, if the log goes that far; else behind the one offset that must be in it, so that it is met again
+// at the next. It never reaches into another batch.
+func (r *Reader) extent(b *batch) int64 {
+	if next, ok := b.following(r.rest); ok && next > r.offset && next <= r.log.highWatermark {
+		return next
+	}
+	if b.base >= 0 && b.base <= b.last && b.last >= r.offset && b.last < r.log.highWatermark {
+		return b.last + 1
+	}
+	return r.offset + 1
+}
+
+// reject makes a bad range of the batch in raw and steps behind it.
+func (r *Reader) reject(from, to int64, reason schemas.Reason, raw []byte) {
+	bad := BadRange{From: from, To: to, Reason: reason, Size: len(raw), SHA256: sha256.Sum256(raw)}
+	if b := readBatch(r.rest); b.size > len(raw) {
+		bad.Size, bad.SHA256 = b.size, [32]byte{}
+	}
+	r.decoder.bad = append(r.decoder.bad, bad)
+	r.offset = to
+}
+
+// held is about what the chunk keeps in memory so far, the response aside.
+func (r *Reader) held() int {
+	return r.arena.size + len(r.decoder.records)*recordBytes + len(r.decoder.headers)*headerBytes
+}
+
+// take decodes a batch whose checksum holds and steps over it.
+func (r *Reader) take(b *batch) {
+	drop := r.filter.drop(b)
+	if b.last >= r.offset && !drop {
+		if reason := r.decode(b); reason != "" {
+			r.reject(max(r.offset, b.base), b.last+1, reason, r.rest[:b.size])
+		}
+	}
+	r.offset = max(r.offset, b.last+1)
+	r.rest = r.rest[b.size:]
+}
+
+// decode gives the reason why nothing of the batch can be used, or none.
+func (r *Reader) decode(b *batch) schemas.Reason {
+	payload := b.payload
+	if b.codec() != codecNone {
+		var err error
+		if payload, err = r.unpack(b); err != nil {
+			return schemas.BadCompression
+		}
+	}
+	if r.decoder.decode(b, payload, r.offset) != nil {
+		return schemas.BadBatch
+	}
+	return ""
+}
+
+func (r *Reader) unpack(b *batch) ([]byte, error) {
+	guess := min(len(b.payload)*(r.swell+2)/16, r.client.cfg.MaxBatchBytes)
+	out, err := r.client.codecs.unpack(b.codec(), b.payload, r.arena.room(guess))
+	if err != nil {
+		return nil, err
+	}
+	r.arena.keep(out)
+	r.swell = max(r.swell*15/16, 16*len(out)/max(1, len(b.payload)))
+	return out, nil
+}
