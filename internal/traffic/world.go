@@ -1,7 +1,7 @@
 package traffic
 
 import (
-	"strconv"
+	"fmt"
 	"time"
 )
 
@@ -69,7 +69,7 @@ func (p prompt) variant() string {
 // user is one of 400 users, a few of them far busier than the others.
 func (g *Generator) user() string {
 	n := int(400 * g.r.Float64() * g.r.Float64())
-	return "user_" + strconv.FormatInt(int64(n)*2654435761%0xffffff, 16) + "_hash"
+	return fmt.Sprintf("user_%06x_hash", int64(n)*2654435761%0xffffff)
 }
 
 // seconds is a number from lo to hi seconds.
