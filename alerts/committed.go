@@ -35,7 +35,7 @@ func (m *Metrics) Committed(events []schemas.Event, isNew []bool) {
 		}
 	}
 	for t := range touched {
-		m.addCost(t)
+		m.finish(t)
 	}
 }
 
@@ -69,18 +69,18 @@ func (m *Metrics) addCall(t *tuple, e *schemas.Event, touched map[*tuple]struct{
 		m.refuse(err)
 		return
 	}
+	touched[t] = struct{}{}
 	s.calls.Inc()
 	for i, n := range tokensOf(e) {
 		m.addTo(s.tokens[i], n.V)
 	}
 	if e.CostUSD.Ok {
-		t.cost = t.cost.Add(e.CostUSD.V)
-		touched[t] = struct{}{}
+		t.batch.cost = t.batch.cost.Add(e.CostUSD.V)
 	} else {
 		s.unpriced.Inc()
 	}
 	if e.Latency.Ok {
-		m.observe(s.latency, e.Latency.V, e.TraceID)
+		m.observe(t, e.Latency.V, e.TraceID)
 	}
 	if e.Status.Failed() {
 		m.addError(t, e, linkedCall)
@@ -94,10 +94,8 @@ func (m *Metrics) addError(t *tuple, e *schemas.Event, linked string) {
 		return
 	}
 	if a, ok := c.(prometheus.ExemplarAdder); ok {
-		if link := exemplar(e.TraceID); link != nil {
-			a.AddWithExemplar(1, link)
-			return
-		}
+		a.AddWithExemplar(1, exemplar(e.TraceID))
+		return
 	}
 	c.Inc()
 }
@@ -110,29 +108,41 @@ func (m *Metrics) addTo(c prometheus.Counter, n int64) {
 	c.Add(float64(n))
 }
 
-func (m *Metrics) observe(h prometheus.Histogram, d time.Duration, traceID string) {
+// observe adds a duration. The slowest of the commit waits for finish: it alone carries its trace, for an exemplar costs
+// several times what the observation does, and the slowest call is the one that people look for.
+func (m *Metrics) observe(t *tuple, d time.Duration, traceID string) {
 	if d < 0 {
 		m.refuse(errNegative)
 		return
 	}
-	if o, ok := h.(prometheus.ExemplarObserver); ok {
-		if link := exemplar(traceID); link != nil {
-			o.ObserveWithExemplar(d.Seconds(), link)
-			return
-		}
-	}
-	h.Observe(d.Seconds())
-}
-
-// addCost adds what the commit in hand summed up for the tuple.
-func (m *Metrics) addCost(t *tuple) {
-	usd := t.cost
-	t.cost = schemas.USD{}
-	if usd.Sign() < 0 {
-		m.refuse(errNegative)
+	wait := &t.batch
+	if wait.timed && d <= wait.slowest {
+		t.ended.latency.Observe(d.Seconds())
 		return
 	}
-	t.ended.cost.Add(usd.Float64())
+	if wait.timed {
+		t.ended.latency.Observe(wait.slowest.Seconds())
+	}
+	wait.timed, wait.slowest, wait.traceID = true, d, traceID
+}
+
+// finish adds what the commit in hand left for its end.
+func (m *Metrics) finish(t *tuple) {
+	batch := t.batch
+	t.batch = tupleBatch{}
+	if batch.cost.Sign() < 0 {
+		m.refuse(errNegative)
+	} else {
+		t.ended.cost.Add(batch.cost.Float64())
+	}
+	if !batch.timed {
+		return
+	}
+	if o, ok := t.ended.latency.(prometheus.ExemplarObserver); ok {
+		o.ObserveWithExemplar(batch.slowest.Seconds(), exemplar(batch.traceID))
+		return
+	}
+	t.ended.latency.Observe(batch.slowest.Seconds())
 }
 
 // refuse counts an amount that could not be added. Only the first is logged, for a producer may send many; the line holds

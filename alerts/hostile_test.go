@@ -105,6 +105,23 @@ func TestTraceIDsAreExemplarsAndNeverLabels(t *testing.T) {
 	}
 }
 
+func TestTheSlowestCallOfACommitLendsItsTraceToTheDurations(t *testing.T) {
+	c := newClock()
+	m, reg := newTest(t, c)
+	var events []schemas.Event
+	for i, seconds := range []time.Duration{3, 40, 2, 40} {
+		e := call(c)
+		e.TraceID, e.Latency = strings.Repeat("abcd"[i:i+1], 32), schemas.Some(seconds*time.Second)
+		events = append(events, e)
+	}
+	commit(m, events...)
+	out := openMetrics(t, reg)
+	if !hasLine(out, `llm_call_duration_seconds_bucket{`, `le="45.0"} 4 # {trace_id="`+strings.Repeat("b", 32)) || strings.Count(out, "trace_id") != 1 {
+		t.Error("want one exemplar, the first of the slowest")
+	}
+	want(t, gather(t, reg), map[string]float64{"llm_call_duration_seconds" + gpt + " sum": 85})
+}
+
 func TestATraceIDTooLongForAnExemplarStillCounts(t *testing.T) {
 	c := newClock()
 	m, reg := newTest(t, c)

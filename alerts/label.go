@@ -29,7 +29,7 @@ func label(s string) string {
 // exemplarLabel is the one label of our exemplars.
 const exemplarLabel = "trace_id"
 
-// exemplar links a sample to its trace, or is nil when the trace id cannot be carried: OpenMetrics 1.0 allows 128
+// exemplar links a sample to its trace, or is nil (which is no exemplar) when the trace id cannot be carried: OpenMetrics 1.0 allows 128
 // characters for the names and values of an exemplar together, and client_golang panics beyond them.
 func exemplar(traceID string) prometheus.Labels {
 	if traceID == "" || !utf8.ValidString(traceID) ||

@@ -3,6 +3,7 @@ package alerts
 import (
 	"hash/maphash"
 	"slices"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -33,8 +34,17 @@ type tuple struct {
 	key    tupleKey
 	ended  *endedSeries
 	errors map[errorKey]prometheus.Counter
-	// cost is what the commit in hand adds, summed exactly before it becomes a float.
+	batch  tupleBatch
+}
+
+// tupleBatch is what the commit in hand adds at its end.
+type tupleBatch struct {
+	// cost is summed exactly before it becomes a float.
 	cost schemas.USD
+	// slowest is the longest duration so far, and traceID its trace, if timed says that there is one.
+	slowest time.Duration
+	traceID string
+	timed   bool
 }
 
 // endedSeries are the series of a tuple's calls.
