@@ -1,8 +1,16 @@
 package schemas
 
+import (
+	"bytes"
+	"runtime"
+	"strconv"
+	"strings"
+)
+
 // Result is what one record holds.
 type Result struct {
-	// Format is FormatNone for a tombstone, a reject, and what was dropped before it was parsed.
+	// Format is FormatNone for a tombstone, a reject, and what was dropped before it was parsed. Of an array or of lines
+	// it is the format of the first element that has one.
 	Format Format
 	// Wrappers names the envelopes around the events, outermost first.
 	Wrappers []string
@@ -10,6 +18,9 @@ type Result struct {
 	Events []Decoded
 	// Reject is empty for a usable record. One undecodable event rejects the whole record.
 	Reject Reason
+	// Bug is where the decoder itself went wrong on this record, as function:line, never data. The record is then
+	// Malformed; who sees it should log it.
+	Bug string
 }
 
 // Decoded is one event of a record, with what must not be kept of it. Ignored marks an event inside a usable record
@@ -18,4 +29,259 @@ type Decoded struct {
 	Event     Event
 	Sensitive Sensitive
 	Ignored   bool
+}
+
+// LatencyUnit is the unit of a hand-sent $ai_latency: PostHog's SDKs send seconds, its beta documentation says milliseconds.
+type LatencyUnit string
+
+// The units. LatencyAuto guesses and warns.
+const (
+	LatencyAuto    LatencyUnit = "auto"
+	LatencySeconds LatencyUnit = "s"
+	LatencyMillis  LatencyUnit = "ms"
+)
+
+// TopicConfig is what is known of a topic beforehand. An event's own values win over the defaults.
+type TopicConfig struct {
+	// Format is the only format that the topic's records may have; FormatNone finds out record by record.
+	Format Format
+	// Environment, Service and Provider are used for events that do not state theirs.
+	Environment, Service, Provider string
+	// LatencyUnit is the unit of $ai_latency in events that no SDK sent; empty is LatencyAuto.
+	LatencyUnit LatencyUnit
+}
+
+// DecoderConfig configures a Decoder. The zero value is usable.
+type DecoderConfig struct {
+	// MaxValueBytes bounds a record's value, in bytes; 0 is the constant MaxValueBytes.
+	MaxValueBytes int
+	// Topics holds settings by topic; a topic that is not in it has none.
+	Topics map[string]TopicConfig
+	// SkipInput leaves Sensitive.Input empty, for a worker that hashes no inputs: prompts are then only passed over.
+	SkipInput bool
+}
+
+// Decoder turns records into events. It is not safe for concurrent use and reuses its buffers: one per partition.
+type Decoder struct {
+	cfg     DecoderConfig
+	formats []format
+	arena   arena
+	names   interner
+	result  Result
+	record  *Record
+	topic   TopicConfig
+	headers headers
+	outer   shape
+	inner   shape
+	scratch []byte // unescaped text of this record
+	key     []byte // an id while it is made
+	usage   []byte // the path of a leaf of the raw usage object
+	inputs  []CostInput
+	stack   exceptions
+	// recovered is what an object in the place of the user's id holds.
+	recovered properties
+}
+
+// These bound the memory that one huge record leaves behind in a decoder.
+const (
+	maxKeptScratch = 1 << 20
+	maxKeptEvents  = 256
+)
+
+// NewDecoder makes a decoder.
+func NewDecoder(cfg DecoderConfig) *Decoder {
+	if cfg.MaxValueBytes == 0 {
+		cfg.MaxValueBytes = MaxValueBytes
+	}
+	return &Decoder{cfg: cfg, formats: knownFormats()}
+}
+
+// Decode reads one record. It never panics; the result, and every string in a Sensitive, is valid until the next Decode.
+func (d *Decoder) Decode(rec *Record) *Result {
+	d.begin(rec)
+	d.decode()
+	if d.result.Reject != "" {
+		d.result.Format, d.result.Events, d.result.Wrappers = FormatNone, d.result.Events[:0], nil
+	}
+	return &d.result
+}
+
+func (d *Decoder) begin(rec *Record) {
+	if cap(d.scratch) > maxKeptScratch {
+		d.scratch = nil
+	}
+	d.scratch, d.record = d.scratch[:0], rec
+	d.stack.reset()
+	d.topic = d.cfg.Topics[rec.Topic]
+	d.headers = readHeaders(rec.Headers)
+	events := d.result.Events[:0]
+	if cap(events) > maxKeptEvents {
+		events = nil
+	}
+	d.result = Result{Events: events}
+}
+
+func (d *Decoder) decode() {
+	defer func() {
+		if bug := recover(); bug != nil {
+			d.result.Reject, d.result.Bug = Malformed, faultyLine()
+		}
+	}()
+	switch {
+	case d.record.Value == nil: // a tombstone
+	case d.headers.event != nil && foreignEvent(d.headers.event):
+	case len(d.record.Value) > d.cfg.MaxValueBytes:
+		d.result.Reject = Oversize
+	default:
+		d.result.Reject = d.document(d.record.Value)
+	}
+}
+
+// faultyLine names the line of this package that panicked.
+func faultyLine() string {
+	var pcs [32]uintptr
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs[:])])
+	for {
+		f, more := frames.Next()
+		if strings.Contains(f.Function, "/schemas.") {
+			return f.Function[strings.LastIndexByte(f.Function, '/')+1:] + ":" + strconv.Itoa(f.Line)
+		}
+		if !more {
+			return "unknown"
+		}
+	}
+}
+
+var byteOrderMark = []byte("\xef\xbb\xbf")
+
+// document reads a whole value: one JSON text, or one a line. Whether it is JSON is decided to its last byte, so that
+// Malformed wins over what else may be wrong with it.
+func (d *Decoder) document(b []byte) Reason {
+	b = bytes.TrimPrefix(b, byteOrderMark)
+	s := scanner{buf: b}
+	if c := s.next(); c != '{' && c != '[' && foreignEncoding(b) {
+		return UnsupportedEncoding
+	}
+	for line := 0; ; line++ {
+		start := s.pos
+		if !d.text(&s, min(line, 1)) {
+			return s.reason
+		}
+		end := s.pos
+		if !endOfLine(&s) {
+			return Malformed
+		}
+		s.next()
+		more := s.pos < len(b)
+		if (more || line > 0) && bytes.IndexByte(b[start:end], '\n') >= 0 {
+			return Malformed // several texts, and this one takes more than a line
+		}
+		if !more {
+			return d.result.Reject
+		}
+		if line == 0 {
+			d.result.Wrappers = append([]string{"ndjson"}, d.result.Wrappers...)
+		}
+	}
+}
+
+// endOfLine moves over spaces and tells whether the line, or the text, ends there.
+func endOfLine(s *scanner) bool {
+	for ; s.pos < len(s.buf); s.pos++ {
+		switch s.buf[s.pos] {
+		case ' ', '\t', '\r':
+		case '\n':
+			return true
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// text reads one JSON text at s: an object is a record of some format, an array holds several. It answers false if the
+// text is no JSON; what is wrong beyond that goes to refuse.
+func (d *Decoder) text(s *scanner, wrappers int) bool {
+	switch s.next() {
+	case '{':
+		return d.object(s)
+	case '[':
+		return d.array(s, wrappers+1)
+	}
+	v, ok := s.value()
+	if v.kind == jsonNull {
+		d.refuse(Malformed)
+	} else {
+		d.refuse(UnknownFormat)
+	}
+	return ok
+}
+
+// refuse notes why the record cannot be used; the first reason stays.
+func (d *Decoder) refuse(r Reason) {
+	if d.result.Reject == "" {
+		d.result.Reject = r
+	}
+}
+
+func (d *Decoder) array(s *scanner, wrappers int) bool {
+	if wrappers > MaxWrappers {
+		return s.fail(TooManyWrappers)
+	}
+	if len(d.result.Wrappers) < wrappers {
+		d.result.Wrappers = append(d.result.Wrappers, "array")
+	}
+	if !s.open() {
+		return false
+	}
+	for n := 0; s.element(&n); {
+		if !d.text(s, wrappers) {
+			return false
+		}
+	}
+	return s.reason == ""
+}
+
+// object reads one object and hands it to the format that knows it.
+func (d *Decoder) object(s *scanner) bool {
+	if !d.scanShape(s, &d.outer, &d.inner) {
+		return false
+	}
+	for i := range d.formats {
+		f := &d.formats[i]
+		if d.topic.Format != FormatNone && d.topic.Format != f.name || !f.matches(&d.outer) {
+			continue
+		}
+		if d.result.Format == FormatNone {
+			d.result.Format = f.name
+		}
+		reason := Ambiguous
+		if !d.outer.ambiguous {
+			reason = f.decode(d, &d.outer)
+		}
+		d.refuse(reason)
+		return true
+	}
+	d.refuse(UnknownFormat)
+	return true
+}
+
+// foreignEncoding knows the first bytes of encodings that are not JSON: the schema registry's framing (0, id), its GUID
+// framing (1), AWS Glue (3), gzip, zstd, msgpack's maps and arrays, and anything else with bytes that no text has.
+func foreignEncoding(b []byte) bool {
+	switch c := b[0]; {
+	case c == 0:
+		return len(b) > 5
+	case c == 1:
+		return len(b) > 17
+	case c == 3:
+		return len(b) > 18 && (b[1] == 0 || b[1] == 5)
+	case c == 0x1f:
+		return len(b) > 2 && b[1] == 0x8b
+	case c == 0x28:
+		return bytes.HasPrefix(b, []byte{0x28, 0xb5, 0x2f, 0xfd})
+	case c == '\n': // a protobuf field 1, or a line end
+		return bytes.IndexByte(b, 0) > 0
+	}
+	return b[0] >= 0x80 && b[0] <= 0x9f || b[0] >= 0xdc && b[0] <= 0xdf
 }

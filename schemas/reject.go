@@ -8,7 +8,7 @@ type Reason string
 const (
 	Malformed           Reason = "malformed"            // not JSON, or JSON without what its event must have
 	TooDeep             Reason = "too_deep"             // nested deeper than MaxDepth
-	TooWide             Reason = "too_wide"             // more than MaxKeys keys in one object
+	TooWide             Reason = "too_wide"             // more than MaxKeys keys in one object, or MaxEvents events in one record
 	Oversize            Reason = "oversize"             // a value larger than MaxValueBytes
 	Ambiguous           Reason = "ambiguous"            // a billing key twice, or in two spellings of case
 	BadNumber           Reason = "bad_number"           // a number literal longer than MaxNumberBytes
