@@ -13,6 +13,9 @@ import (
 // (its default is one minute) is there to see the 0.
 const holdLimit = 60 * time.Second
 
+// between parts the label values in a key: no valid UTF-8 holds this byte.
+const between = "\xff"
+
 // family is a metric family whose series are shown at 0 until they were gathered once, however much was added by then.
 // Prometheus computes increase() from differences of samples: of a series whose first sample is 5 it never sees the
 // first 5. What was added shows with the second gathering; a crash in between loses it here, never in Postgres.
@@ -28,30 +31,26 @@ type family[M prometheus.Metric] struct {
 	series map[string]*series[M]
 }
 
-// series is one combination of label values. zero is nil once the series may show what it counted.
+// series is one combination of label values. gathered tells that it may show what it counted.
 type series[M prometheus.Metric] struct {
-	live M
-	zero prometheus.Metric
-	born time.Time
+	live     M
+	born     time.Time
+	gathered bool
 }
 
 // at finds the series of the label values, and makes it at 0 when it is new.
 func (f *family[M]) at(values ...string) (M, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	key := strings.Join(values, "\xff") // no valid UTF-8 holds this byte
+	key := strings.Join(values, between)
 	if s := f.series[key]; s != nil {
 		return s.live, nil
-	}
-	zero, err := f.zero(values...)
-	if err != nil {
-		return zero, fmt.Errorf("make a series of %d labels: %w", len(values), err)
 	}
 	live, err := f.live(values...)
 	if err != nil {
 		return live, fmt.Errorf("make a series of %d labels: %w", len(values), err)
 	}
-	f.series[key] = &series[M]{live: live, zero: zero, born: f.now()}
+	f.series[key] = &series[M]{live: live, born: f.now()}
 	return live, nil
 }
 
@@ -72,15 +71,24 @@ func (f *family[M]) show() []prometheus.Metric {
 	defer f.mu.Unlock()
 	shown := make([]prometheus.Metric, 0, len(f.series))
 	now := f.now()
-	for _, s := range f.series {
-		if s.zero != nil && now.Sub(s.born) <= holdLimit {
-			shown = append(shown, s.zero)
-		} else {
+	for key, s := range f.series {
+		if s.gathered || now.Sub(s.born) > holdLimit {
 			shown = append(shown, s.live)
+		} else {
+			shown = append(shown, f.twin(key, s))
 		}
-		s.zero = nil
+		s.gathered = true
 	}
 	return shown
+}
+
+// twin is the series at 0. The labels were good enough for the live one, so an error cannot be; the live one stands in.
+func (f *family[M]) twin(key string, s *series[M]) prometheus.Metric {
+	zero, err := f.zero(strings.Split(key, between)...)
+	if err != nil {
+		return s.live
+	}
+	return zero
 }
 
 // newCounters is a family of counters.

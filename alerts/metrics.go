@@ -20,7 +20,7 @@ type Config struct {
 	// FreshWindow is how old an event may be when it is committed and still move an llm_* series. Default 5 minutes.
 	FreshWindow time.Duration
 	// MaxTuples is how many combinations of environment, provider and model have series of their own. Default 100; one
-	// with all reasons costs about 70 series of some 640 bytes.
+	// with 60 reasons is about 70 series and was measured to take 100 KB.
 	MaxTuples int
 	// Reasons is the closed list of the classifier. All of them start at 0 with the first call of a tuple, and with its
 	// first exception.
