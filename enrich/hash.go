@@ -1,0 +1,45 @@
+package enrich
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"hash"
+)
+
+// hashBytes is how much of an HMAC is kept: 16 bytes, 32 hex digits. Two of a billion users share one with a
+// probability of 10^-21.
+const hashBytes = 16
+
+// hasher makes the hashes that stand for a user and an input. Without a key it makes none: an unkeyed hash of an e-mail
+// address is undone by trying addresses.
+type hasher struct {
+	mac hash.Hash // nil without a key
+	in  []byte    // reused, so that a string is hashed without an allocation
+	sum [sha256.Size]byte
+}
+
+func newHasher(key []byte) hasher {
+	if key == nil {
+		return hasher{}
+	}
+	return hasher{mac: hmac.New(sha256.New, key)}
+}
+
+// text is the hash of a string, empty for an empty one. It is the plain HMAC-SHA256 of the value, cut to 32 hex digits, so that
+// whoever holds the key can find a user: printf %s VALUE | openssl dgst -sha256 -mac HMAC -macopt key:KEY | …
+func (h *hasher) text(s string) string {
+	h.in = append(h.in[:0], s...)
+	return h.bytes(h.in)
+}
+
+func (h *hasher) bytes(b []byte) string {
+	if h.mac == nil || len(b) == 0 {
+		return ""
+	}
+	h.mac.Reset()
+	h.mac.Write(b)
+	var out [2 * hashBytes]byte
+	hex.Encode(out[:], h.mac.Sum(h.sum[:0])[:hashBytes])
+	return string(out[:])
+}
