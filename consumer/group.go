@@ -148,8 +148,9 @@ func (m *membership) serve(ctx context.Context, gen *kafka.Generation, work func
 		}
 	})
 	<-idle
-	if ctx.Err() == nil {
-		<-over
+	select {
+	case <-over:
+	case <-ctx.Done():
 	}
 }
 
