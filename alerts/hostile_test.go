@@ -109,9 +109,9 @@ func TestTheSlowestCallOfACommitLendsItsTraceToTheDurations(t *testing.T) {
 	c := newClock()
 	m, reg := newTest(t, c)
 	var events []schemas.Event
-	for i, seconds := range []time.Duration{3, 40, 2, 40} {
+	for i, d := range []time.Duration{3 * time.Second, 40 * time.Second, 2 * time.Second, 40 * time.Second} {
 		e := call(c)
-		e.TraceID, e.Latency = strings.Repeat("abcd"[i:i+1], 32), schemas.Some(seconds*time.Second)
+		e.TraceID, e.Latency = strings.Repeat("abcd"[i:i+1], 32), schemas.Some(d)
 		events = append(events, e)
 	}
 	commit(m, events...)

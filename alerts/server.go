@@ -90,7 +90,9 @@ func (s *Server) Run(ctx context.Context) error {
 	if err != nil {
 		err = errors.Join(fmt.Errorf("stop serving metrics: %w", err), s.http.Close())
 	}
-	<-served // http.ErrServerClosed, once Shutdown was called
+	if ended := <-served; !errors.Is(ended, http.ErrServerClosed) {
+		err = errors.Join(err, fmt.Errorf("serve metrics: %w", ended))
+	}
 	return err
 }
 

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestTheDocumentOfMetricsIsUpToDate(t *testing.T) {
+func TestDocsMetricsIsUpToDate(t *testing.T) {
 	got, err := generate()
 	if err != nil {
 		t.Fatal(err)
