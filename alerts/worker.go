@@ -14,7 +14,7 @@ import (
 type Verdicts struct {
 	// Of offsets.
 	Counted, Duplicate, Late, Quarantined, Ignored, Gap int64
-	// Of events. EventsConflicting are among EventsDuplicate.
+	// Of events. A conflicting one, which has the id of an event that counted and other content, is no duplicate here.
 	EventsNew, EventsDuplicate, EventsLate, EventsConflicting int64
 	// ByReason splits Quarantined.
 	ByReason map[schemas.Reason]int64
@@ -45,7 +45,7 @@ func newWorker(cfg Config) *worker {
 		records: vec("tracetally_records_total",
 			"Offsets committed, by their one verdict. Holes of a log are offsets too: they are ignored.", "verdict"),
 		events: vec("tracetally_events_total",
-			"Decoded events committed, by verdict. A conflicting one (equal id, other content) is a duplicate as well.", "verdict"),
+			"Decoded events committed, by their one verdict. A conflicting one has the id of an event that counted, and other content.", "verdict"),
 		quarantined: vec("tracetally_quarantined_records_total",
 			"Offsets that were quarantined, by the reason why they can never be used.", "reason"),
 		fenced: counter("tracetally_fenced_batches_total",
