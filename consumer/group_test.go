@@ -1,0 +1,287 @@
+package consumer_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"go.uber.org/goleak"
+
+	"github.com/tracetally/tracetally/consumer"
+	"github.com/tracetally/tracetally/internal/kafkatest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// worker is one client that runs; it knows what is assigned to it at the moment.
+type worker struct {
+	stop context.CancelFunc
+	done chan error
+
+	mu     sync.Mutex
+	holds  map[string]bool
+	mirror map[string]func(int64)
+	change chan struct{} // closed and replaced at each change
+}
+
+func startWorker(t *testing.T, client *consumer.Client) *worker {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	w := &worker{stop: stop, done: make(chan error, 1), holds: map[string]bool{}, mirror: map[string]func(int64){}, change: make(chan struct{})}
+	go func() { w.done <- client.Run(ctx, w.work) }()
+	t.Cleanup(func() { w.end(t) })
+	return w
+}
+
+func (w *worker) work(ctx context.Context, p consumer.Assigned) {
+	name := fmt.Sprintf("%s/%d", p.Topic, p.Partition)
+	w.set(name, true, p.Mirror)
+	<-ctx.Done()
+	w.set(name, false, nil)
+}
+
+func (w *worker) set(name string, held bool, mirror func(int64)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.holds, name)
+	if held {
+		w.holds[name] = true
+	}
+	w.mirror[name] = mirror
+	close(w.change)
+	w.change = make(chan struct{})
+}
+
+func (w *worker) held() ([]string, chan struct{}) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	names := []string{}
+	for n := range w.holds {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	return names, w.change
+}
+
+// wait waits until the worker holds what ok likes.
+func (w *worker) wait(t *testing.T, ok func([]string) bool) []string {
+	t.Helper()
+	ctx := patient(t)
+	for {
+		names, change := w.held()
+		if ok(names) {
+			return names
+		}
+		select {
+		case <-change:
+		case <-ctx.Done():
+			t.Fatalf("still holds %v", names)
+		}
+	}
+}
+
+func exactly(want ...string) func([]string) bool {
+	return func(names []string) bool { return slices.Equal(names, want) }
+}
+
+// end stops the worker and waits; a second time it does nothing.
+func (w *worker) end(t *testing.T) {
+	t.Helper()
+	w.stop()
+	if err, open := <-w.done; open && err != nil {
+		t.Error(err)
+	}
+	select {
+	case <-w.done:
+	default:
+		close(w.done)
+	}
+}
+
+func members(c *kafkatest.Cluster) int {
+	info := c.Fake().GroupInfo("g")
+	if info == nil {
+		return 0
+	}
+	return len(info.Members)
+}
+
+func TestEachPartitionIsWorkedByOneClientAndMovesWhenItLeaves(t *testing.T) {
+	t.Parallel()
+	cluster := kafkatest.Run(t, kafkatest.Config{Topics: map[string]int32{"t": 4}})
+	a := startWorker(t, newClient(t, cluster, nil))
+	a.wait(t, exactly("t/0", "t/1", "t/2", "t/3"))
+
+	b := startWorker(t, newClient(t, cluster, nil))
+	two := func(names []string) bool { return len(names) == 2 }
+	both := append(b.wait(t, two), a.wait(t, two)...)
+	if slices.Sort(both); !slices.Equal(both, []string{"t/0", "t/1", "t/2", "t/3"}) {
+		t.Fatalf("two clients hold %v", both)
+	}
+	b.end(t)
+	if names, _ := b.held(); len(names) > 0 {
+		t.Errorf("after its end b holds %v", names)
+	}
+	if n := members(cluster); n != 1 {
+		t.Errorf("%d members after b left, want 1", n)
+	}
+	a.wait(t, exactly("t/0", "t/1", "t/2", "t/3"))
+}
+
+func TestNewPartitionsAndTopicsAreNoticed(t *testing.T) {
+	t.Parallel()
+	cluster := kafkatest.Run(t, kafkatest.Config{Topics: map[string]int32{"t": 1}})
+	w := startWorker(t, newClient(t, cluster, func(c *consumer.Config) { c.Topics = []string{"t", "later"} }))
+	w.wait(t, exactly("t/0")) // a topic that is missing keeps the other from nobody
+	must(t, cluster.AddPartitions(patient(t), "t", 3))
+	w.wait(t, exactly("t/0", "t/1", "t/2"))
+	must(t, cluster.Fake().CreateTopic("later", 2, nil))
+	w.wait(t, exactly("later/0", "later/1", "t/0", "t/1", "t/2"))
+}
+
+func TestCoordinatorThatIsNotThereYetIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	cluster := kafkatest.Run(t, kafkatest.Config{Topics: map[string]int32{"t": 1}})
+	fault := cluster.Fake().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.FindCoordinator}, Err: kerr.CoordinatorNotAvailable, Count: 2})
+	w := startWorker(t, newClient(t, cluster, nil))
+	w.wait(t, exactly("t/0"))
+	if fault.Hits() != 2 {
+		t.Errorf("%d refusals, want 2", fault.Hits())
+	}
+}
+
+func TestWorkThatReturnsEarlyCostsTheOthersNothing(t *testing.T) {
+	t.Parallel()
+	cluster := kafkatest.Run(t, kafkatest.Config{Topics: map[string]int32{"t": 2}})
+	client := newClient(t, cluster, nil)
+	ctx, stop := context.WithCancel(patient(t))
+	returned, calls := make(chan struct{}), make(chan consumer.Assigned, 10)
+	done := make(chan error, 1)
+	go func() {
+		done <- client.Run(ctx, func(ctx context.Context, p consumer.Assigned) {
+			calls <- p
+			if p.Partition == 0 {
+				close(returned)
+				return
+			}
+			<-returned
+			select {
+			case <-ctx.Done():
+				t.Error("the generation ended with the work that returned")
+			case <-time.After(100 * time.Millisecond): // several heartbeats and looks at the partitions
+			}
+			stop()
+			<-ctx.Done()
+		})
+	}()
+	if err := <-done; err != nil || len(calls) != 2 {
+		t.Errorf("Run = %v after %d calls, want nil after 2", err, len(calls))
+	}
+}
+
+func TestMirroredOffsetsReachTheGroup(t *testing.T) {
+	t.Parallel()
+	cluster := kafkatest.Run(t, kafkatest.Config{Topics: map[string]int32{"t": 1}})
+	w := startWorker(t, newClient(t, cluster, nil))
+	w.wait(t, exactly("t/0"))
+	w.mu.Lock()
+	mirror := w.mirror["t/0"]
+	w.mu.Unlock()
+	mirror(7)
+	_, err := cluster.Fake().WaitGroupInfo(patient(t), "g", func(i *kfake.GroupInfo) bool { return i.Commits["t"][0].Offset == 7 })
+	must(t, err)
+	mirror(9)
+	w.end(t) // what is left goes out on the way
+	if got := cluster.Fake().GroupInfo("g").Commits["t"][0].Offset; got != 9 {
+		t.Errorf("mirrored offset at the end = %d, want 9", got)
+	}
+}
+
+func TestRestartedBrokerIsReadOnWithoutLossOrRepeat(t *testing.T) {
+	t.Parallel()
+	cluster := kafkatest.Run(t, kafkatest.Config{Topics: map[string]int32{"t": 1}, DataDir: t.TempDir()})
+	ctx := patient(t)
+	must(t, cluster.Produce(ctx, kafkatest.Zstd, numbered("before", 5)...))
+	client := newClient(t, cluster, nil)
+	w := startWorker(t, client)
+	w.wait(t, exactly("t/0"))
+	r := client.Reader("t", 0, 0)
+	got := readTo(t, r, 5)
+
+	cluster.Stop()
+	failed := false
+	for range 3 {
+		c, err := r.Next(ctx)
+		failed = failed || err != nil
+		if c.From != 5 || c.To != 5 {
+			t.Fatalf("without a broker: %+v", c)
+		}
+	}
+	if !failed {
+		t.Error("without a broker Next gave no error")
+	}
+	must(t, cluster.Restart())
+	must(t, cluster.Produce(ctx, kafkatest.Gzip, numbered("after", 2)...))
+	got.records = append(got.records, readTo(t, r, 7).records...)
+	want := []string{"before-0", "before-1", "before-2", "before-3", "before-4", "after-0", "after-1"}
+	if !slices.Equal(got.values(), want) {
+		t.Errorf("read %v, want %v", got.values(), want)
+	}
+	w.wait(t, exactly("t/0"))
+}
+
+func TestMovedLeaderIsFollowed(t *testing.T) {
+	t.Parallel()
+	cluster := kafkatest.Run(t, kafkatest.Config{Topics: map[string]int32{"t": 1}, Brokers: 3})
+	ctx := patient(t)
+	r := newClient(t, cluster, nil).Reader("t", 0, 0)
+	for i := range 3 {
+		leader := (cluster.Fake().LeaderFor("t", 0) + 1) % 3
+		must(t, cluster.Fake().MoveTopicPartition("t", 0, leader))
+		must(t, cluster.Produce(ctx, kafkatest.None, numbered(fmt.Sprint(i), 1)...))
+		if got := readTo(t, r, int64(i+1)); !slices.Equal(got.values(), []string{fmt.Sprintf("%d-0", i)}) {
+			t.Errorf("after move %d: %v", i, got.values())
+		}
+	}
+}
+
+func TestShutdownLetsWorkFinishAndLeavesTheGroup(t *testing.T) {
+	t.Parallel()
+	cluster := kafkatest.Run(t, kafkatest.Config{Topics: map[string]int32{"t": 1}})
+	client := newClient(t, cluster, nil)
+	ctx, stop := context.WithCancel(patient(t))
+	finished := false
+	err := client.Run(ctx, func(ctx context.Context, _ consumer.Assigned) {
+		stop()
+		<-ctx.Done()
+		if n := members(cluster); n != 1 {
+			t.Errorf("%d members while work finishes, want 1", n)
+		}
+		finished = true
+	})
+	if err != nil || !finished || members(cluster) != 0 {
+		t.Errorf("Run = %v, finished %v, %d members left", err, finished, members(cluster))
+	}
+}
+
+func TestShutdownWithoutABrokerDoesNotHang(t *testing.T) {
+	t.Parallel()
+	cluster := kafkatest.Run(t, kafkatest.Config{Topics: map[string]int32{"t": 1}})
+	client := newClient(t, cluster, nil)
+	w := startWorker(t, client)
+	w.wait(t, exactly("t/0"))
+	r := client.Reader("t", 0, 0)
+	cluster.Stop()
+	w.end(t)
+	ctx, cancel := context.WithCancelCause(context.Background())
+	cancel(context.DeadlineExceeded)
+	if _, err := r.Next(ctx); err != context.DeadlineExceeded {
+		t.Errorf("Next in an ended context: %v", err)
+	}
+}
