@@ -1,0 +1,115 @@
+package sink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// StatusRunning is the status of a partition that may be read. Any other word says why it is halted.
+const StatusRunning = "running"
+
+// Start resolves where a partition begins. It is asked only when the partition was never seen before; the answer is kept
+// for good.
+type Start func(ctx context.Context) (int64, error)
+
+// Acquire takes a partition from whoever has it: from now on only commits with the returned claim succeed. It waits for a
+// commit in progress, so Next is what that commit left. The caller looks at Status and compares Anchor and LeaderEpoch with
+// the log before it reads. A partition of another cluster than clusterID is not taken: ErrOtherCluster.
+func (s *Store) Acquire(ctx context.Context, topic string, partition int32, clusterID string, start Start) (Claim, error) {
+	claim, err := s.take(ctx, topic, partition, clusterID)
+	if !errors.Is(err, pgx.ErrNoRows) {
+		return claim, err
+	}
+	offset, err := start(ctx)
+	if err != nil {
+		return Claim{}, fmt.Errorf("resolve the start of %s/%d: %w", topic, partition, err)
+	}
+	// Two workers may see a partition first; the one whose insert comes second starts where the first one says.
+	const insert = `
+insert into tracetally.progress (topic, partition, start_offset, next_offset, cluster_id)
+values ($1, $2, $3, $3, $4)
+on conflict (topic, partition, incarnation) do nothing`
+	if _, err := s.pool.Exec(ctx, insert, clean(topic), partition, offset, clean(clusterID)); err != nil {
+		return Claim{}, doing("add a partition", err)
+	}
+	return s.take(ctx, topic, partition, clusterID)
+}
+
+// take is one autocommitted statement for one partition: two in one transaction deadlock with a commit of many.
+func (s *Store) take(ctx context.Context, topic string, partition int32, clusterID string) (Claim, error) {
+	const update = `
+update tracetally.progress p
+set owner_token = case when p.cluster_id = $5 then $3 else p.owner_token end,
+    owner = case when p.cluster_id = $5 then $4 else p.owner end,
+    epoch = p.epoch + 1,
+    acquired_at = now(),
+    updated_at = now()
+where p.topic = $1 and p.partition = $2
+  and p.incarnation = (select max(q.incarnation) from tracetally.progress q where q.topic = $1 and q.partition = $2)
+returning p.id, p.start_offset, p.next_offset, p.status, p.cluster_id, p.leader_epoch, coalesce(p.anchor_offset, 0), p.anchor_hash`
+	c := Claim{Topic: topic, Partition: partition, Token: uuid.New()}
+	err := s.pool.QueryRow(ctx, update, clean(topic), partition, c.Token, clean(s.cfg.Worker), clean(clusterID)).
+		Scan(&c.SourceID, &c.StartOffset, &c.Next, &c.Status, &c.ClusterID, &c.LeaderEpoch, &c.Anchor.Offset, &c.Anchor.Hash)
+	if err != nil {
+		return Claim{}, doing("acquire a partition", err)
+	}
+	if c.ClusterID != clean(clusterID) {
+		return Claim{}, fmt.Errorf("%w: %s/%d was read from %s, not %s", ErrOtherCluster, topic, partition, c.ClusterID, clusterID)
+	}
+	return c, nil
+}
+
+// Release gives a partition back at a graceful stop. Nobody needs to wait for it: the next owner acquires anyway.
+func (s *Store) Release(ctx context.Context, c Claim) error {
+	const update = `
+update tracetally.progress
+set owner_token = null, owner = ''
+where id = $1 and owner_token = $2`
+	_, err := s.pool.Exec(ctx, update, c.SourceID, c.Token)
+	return doing("release a partition", err)
+}
+
+// Halt stops a partition for everyone, with a word that says why, for example "log_regressed". ErrFenced when the claim is
+// no longer valid: then its new owner will find out for itself.
+func (s *Store) Halt(ctx context.Context, c Claim, status string) error {
+	const update = `
+update tracetally.progress
+set status = $3, updated_at = now()
+where id = $1 and owner_token = $2`
+	tag, err := s.pool.Exec(ctx, update, c.SourceID, c.Token, status)
+	if err != nil {
+		return doing("halt a partition", err)
+	}
+	if tag.RowsAffected() == 0 {
+		return ErrFenced
+	}
+	return nil
+}
+
+// CaughtUp says that these claims stand at the end of their logs now. A partition without traffic would otherwise hold the
+// horizon back for ever; call it about once a minute for partitions that are at the end.
+func (s *Store) CaughtUp(ctx context.Context, claims []Claim) error {
+	ids, tokens := make([]int32, len(claims)), make([]uuid.UUID, len(claims))
+	for i, c := range claims {
+		ids[i], tokens[i] = c.SourceID, c.Token
+	}
+	// Rows are locked in the order of their ids, as a commit does.
+	const update = `
+with l as materialized (
+    select p.id
+    from tracetally.progress p
+    join unnest($1::int[], $2::uuid[]) u (id, token) on u.id = p.id and u.token = p.owner_token
+    order by p.id
+    for update of p
+)
+update tracetally.progress p
+set caught_up_at = $3
+from l
+where p.id = l.id`
+	_, err := s.pool.Exec(ctx, update, ids, tokens, s.cfg.Now())
+	return doing("mark partitions as caught up", err)
+}

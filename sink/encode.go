@@ -1,0 +1,189 @@
+package sink
+
+import (
+	"encoding/binary"
+	"errors"
+	"math/big"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/tracetally/tracetally/schemas"
+)
+
+var errWriteOnly = errors.New("row arrays are only ever sent")
+
+// rows builds an array of composite values in PostgreSQL's binary format (array_recv and record_recv in
+// src/backend/utils/adt): a row is the number of its fields, a field its type, length and bytes.
+type rows struct {
+	buf   []byte
+	n     int
+	start int // of the row being written, for patching its length
+	field int // fields written of it
+	at    int // where its field count stands
+}
+
+func (r *rows) reset() { r.buf, r.n = r.buf[:0], 0 }
+
+// appendArray is the one-dimensional array of the rows, lower bound 1, without null elements.
+func (r *rows) appendArray(buf []byte, element uint32) []byte {
+	dims := uint32(1)
+	if r.n == 0 {
+		dims = 0
+	}
+	buf = binary.BigEndian.AppendUint32(buf, dims)
+	buf = binary.BigEndian.AppendUint32(buf, 0)
+	buf = binary.BigEndian.AppendUint32(buf, element)
+	if r.n > 0 {
+		buf = binary.BigEndian.AppendUint32(buf, uint32(r.n))
+		buf = binary.BigEndian.AppendUint32(buf, 1)
+	}
+	return append(buf, r.buf...)
+}
+
+// begin starts a row; end closes it.
+func (r *rows) begin() {
+	r.start = len(r.buf)
+	r.buf = append(r.buf, 0, 0, 0, 0, 0, 0, 0, 0)
+	r.field = 0
+}
+
+func (r *rows) end() {
+	binary.BigEndian.PutUint32(r.buf[r.start:], uint32(len(r.buf)-r.start-4))
+	binary.BigEndian.PutUint32(r.buf[r.start+4:], uint32(r.field))
+	r.n++
+}
+
+func (r *rows) head(oid uint32, size int32) {
+	r.field++
+	r.buf = binary.BigEndian.AppendUint32(r.buf, oid)
+	r.buf = binary.BigEndian.AppendUint32(r.buf, uint32(size))
+}
+
+func (r *rows) null(oid uint32) { r.head(oid, -1) }
+
+func (r *rows) int8(n int64) {
+	r.head(pgtype.Int8OID, 8)
+	r.buf = binary.BigEndian.AppendUint64(r.buf, uint64(n))
+}
+
+func (r *rows) optInt8(o schemas.Opt[int64]) {
+	if o.Ok {
+		r.int8(o.V)
+	} else {
+		r.null(pgtype.Int8OID)
+	}
+}
+
+func (r *rows) int4(n int32) {
+	r.head(pgtype.Int4OID, 4)
+	r.buf = binary.BigEndian.AppendUint32(r.buf, uint32(n))
+}
+
+func (r *rows) bool(b bool) {
+	r.head(pgtype.BoolOID, 1)
+	if b {
+		r.buf = append(r.buf, 1)
+	} else {
+		r.buf = append(r.buf, 0)
+	}
+}
+
+// text writes what clean leaves of s.
+func (r *rows) text(s string) {
+	s = clean(s)
+	r.head(pgtype.TextOID, int32(len(s)))
+	r.buf = append(r.buf, s...)
+}
+
+// optText writes null for an empty string.
+func (r *rows) optText(s string) {
+	if s == "" {
+		r.null(pgtype.TextOID)
+	} else {
+		r.text(s)
+	}
+}
+
+func (r *rows) bytes(b []byte) {
+	if b == nil {
+		r.null(pgtype.ByteaOID)
+		return
+	}
+	r.head(pgtype.ByteaOID, int32(len(b)))
+	r.buf = append(r.buf, b...)
+}
+
+// time writes microseconds since 1970.
+func (r *rows) time(us int64) {
+	r.head(pgtype.TimestamptzOID, 8)
+	r.buf = binary.BigEndian.AppendUint64(r.buf, uint64(us-postgresEpoch))
+}
+
+// postgresEpoch is 2000-01-01 in microseconds since 1970: PostgreSQL counts from there.
+const postgresEpoch = 946_684_800_000_000
+
+func micros(t time.Time) int64 { return t.UnixMicro() }
+
+func (r *rows) optDecimal(o schemas.Opt[schemas.Decimal]) {
+	if o.Ok {
+		r.decimal(o.V)
+	} else {
+		r.null(pgtype.NumericOID)
+	}
+}
+
+// decimal writes a numeric, exactly.
+func (r *rows) decimal(d schemas.Decimal) { r.numeric(d.Coefficient(), d.Scale()) }
+
+// numeric writes coefficient × 10^-scale in base 10,000 (numeric_recv in src/backend/utils/adt/numeric.c). It uses up
+// coefficient.
+func (r *rows) numeric(coefficient *big.Int, scale uint16) {
+	sign := uint16(0)
+	if coefficient.Sign() < 0 {
+		sign = 0x4000
+		coefficient.Neg(coefficient)
+	}
+	pad := (4 - int(scale)%4) % 4
+	coefficient.Mul(coefficient, big.NewInt([...]int64{1, 10, 100, 1000}[pad]))
+	digits := base10000(coefficient)
+	fraction := (int(scale) + pad) / 4
+	weight := len(digits) - fraction - 1
+	r.head(pgtype.NumericOID, int32(8+2*len(digits)))
+	for _, v := range []uint16{uint16(len(digits)), uint16(int16(weight)), sign, scale} {
+		r.buf = binary.BigEndian.AppendUint16(r.buf, v)
+	}
+	for _, d := range digits {
+		r.buf = binary.BigEndian.AppendUint16(r.buf, d)
+	}
+}
+
+// base10000 is the digits of n, most significant first; none for 0.
+func base10000(n *big.Int) []uint16 {
+	var digits []uint16
+	if n.IsUint64() {
+		for u := n.Uint64(); u > 0; u /= 10_000 {
+			digits = append(digits, uint16(u%10_000))
+		}
+	} else {
+		n, base, rest := new(big.Int).Set(n), big.NewInt(10_000), new(big.Int)
+		for n.Sign() > 0 {
+			n.QuoRem(n, base, rest)
+			digits = append(digits, uint16(rest.Uint64()))
+		}
+	}
+	for i, j := 0, len(digits)-1; i < j; i, j = i+1, j-1 {
+		digits[i], digits[j] = digits[j], digits[i]
+	}
+	return digits
+}
+
+// clean makes any string one that PostgreSQL stores: valid UTF-8 without NUL (else SQLSTATE 22021). schemas does the same
+// before; this is for what comes from elsewhere.
+func clean(s string) string {
+	if strings.IndexByte(s, 0) >= 0 {
+		s = strings.ReplaceAll(s, "\x00", "\uFFFD")
+	}
+	return strings.ToValidUTF8(s, "\uFFFD")
+}

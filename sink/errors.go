@@ -1,0 +1,106 @@
+package sink
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// ErrInvariant is a constraint of ours that data violated, or a clash of two hashes: a bug. The worker stops; nothing was
+// written and nothing is skipped.
+var ErrInvariant = errors.New("invariant of the database violated")
+
+// ErrOtherCluster is a partition whose rows came from another Kafka cluster than the one it is acquired for.
+var ErrOtherCluster = errors.New("partition belongs to another Kafka cluster")
+
+// ErrFenced is a claim that is no longer valid: someone else acquired the partition.
+var ErrFenced = errors.New("partition has another owner")
+
+// ErrSchemaVersion is a database whose schema is older or newer than this program's.
+var ErrSchemaVersion = errors.New("schema version differs: run migrate with this version")
+
+// ErrReadOnly is a server that does not take writes, for example a standby.
+var ErrReadOnly = errors.New("server is read-only")
+
+// class is what to do about an error of Postgres (SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html).
+type class uint8
+
+const (
+	classRetry     class = iota // deadlock, serialization, lock timeout: the whole transaction again
+	classReconnect              // the connection or the server is gone: again on a new connection
+	classReject                 // a value that Postgres cannot store: find the record
+	classPartition              // no partition of the ledger for the row's day
+	classFatal                  // a bug or a missing right: stop
+)
+
+// classify never looks at the text of an error. What has no SQLSTATE comes from the network and is retried.
+func classify(err error) class {
+	if errors.Is(err, ErrInvariant) || errors.Is(err, ErrBadBatch) {
+		return classFatal
+	}
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) {
+		if errors.Is(err, pgx.ErrTxCommitRollback) {
+			return classRetry
+		}
+		return classReconnect
+	}
+	return classifyState(pg)
+}
+
+func classifyState(pg *pgconn.PgError) class {
+	switch pg.Code {
+	case "40001", "40P01", "55P03", "57014": // 57014: statement_timeout
+		return classRetry
+	case "23514":
+		if pg.ConstraintName == "" { // [measured on 15: no partition of relation found for row]
+			return classPartition
+		}
+		return classFatal
+	case "25006": // read-only: a demoted primary
+		return classReconnect
+	}
+	switch pg.Code[:2] {
+	case "22":
+		return classReject
+	case "08", "57", "53", "58", "25", "XX": // connection, operator, resources, system, transaction state, internal
+		return classReconnect
+	}
+	return classFatal
+}
+
+// safe takes out of a PgError what may quote values of a row: Detail, Where, Message, Hint. What is left names the place.
+func safe(err error) error {
+	var pg *pgconn.PgError
+	if err == nil || !errors.As(err, &pg) {
+		return err
+	}
+	parts := []string{"SQLSTATE " + pg.Code}
+	for _, p := range [][2]string{{"table", pg.TableName}, {"column", pg.ColumnName}, {"constraint", pg.ConstraintName}} {
+		if p[1] != "" {
+			parts = append(parts, p[0]+" "+p[1])
+		}
+	}
+	return &stateError{text: strings.Join(parts, ", "), pg: pg}
+}
+
+// stateError is a PgError that prints only its code and place; errors.As still finds the original.
+type stateError struct {
+	text string
+	pg   *pgconn.PgError
+}
+
+func (e *stateError) Error() string { return e.text }
+
+func (e *stateError) Unwrap() error { return e.pg }
+
+// doing wraps an error of a statement with what it was for.
+func doing(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", what, safe(err))
+}

@@ -1,0 +1,258 @@
+package sink
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/tracetally/tracetally/schemas"
+)
+
+// ledgerChunk is how many rows one insert carries: some 2 MB. The chunks of a transaction are one sorted sequence.
+const ledgerChunk = 4000
+
+// item is an event on its way into the ledger.
+type item struct {
+	us    int64
+	id    [16]byte
+	work  int32
+	event int32
+}
+
+// sameKey tells whether two items are one row of the ledger.
+func (a item) sameKey(b item) bool { return a.us == b.us && a.id == b.id }
+
+// compare orders by key, and equal keys by (topic, partition, offset, place): works are sorted and events stand in the order
+// of their records.
+func (a item) compare(b item) int {
+	if a.us != b.us {
+		return cmp.Compare(a.us, b.us)
+	}
+	if c := bytes.Compare(a.id[:], b.id[:]); c != 0 {
+		return c
+	}
+	return cmp.Or(cmp.Compare(a.work, b.work), cmp.Compare(a.event, b.event))
+}
+
+// decide sets the verdict of every event of the works. Late is decided here; of equal keys inside the transaction the lowest
+// coordinates win; the rest is up to the ledger's primary key.
+func decide(ctx context.Context, tx pgx.Tx, works []*work, horizon int64) error {
+	first, twins := firsts(works, horizon)
+	for chunk := range slices.Chunk(first, ledgerChunk) {
+		refused, err := insertLedger(ctx, tx, works, chunk)
+		if err != nil {
+			return err
+		}
+		twins = append(twins, refused...)
+	}
+	return compareContent(ctx, tx, works, twins)
+}
+
+// firsts sorts what is not late and splits it into the first of each key and the others.
+func firsts(works []*work, horizon int64) (first, twins []item) {
+	var items []item
+	for n, w := range works {
+		for i := range w.events() {
+			if w.times[i] < horizon {
+				w.verdicts[i] = verdictLate
+				continue
+			}
+			items = append(items, item{us: w.times[i], id: w.ids[i], work: int32(n), event: int32(i)})
+		}
+	}
+	slices.SortFunc(items, item.compare)
+	first = items[:0]
+	for _, it := range items {
+		if len(first) > 0 && first[len(first)-1].sameKey(it) {
+			twins = append(twins, it)
+		} else {
+			first = append(first, it)
+		}
+	}
+	return first, twins
+}
+
+// insertLedger inserts sorted items with distinct keys. What comes back is new; what does not was there before, possibly
+// committed this moment by another worker, for whom the statement waited.
+func insertLedger(ctx context.Context, tx pgx.Tx, works []*work, items []item) (refused []item, err error) {
+	const insert = `
+insert into tracetally.ledger (time, event_id, kind, series_id, join_key, alt_key, span_id, parent_id, user_hash, session_id,
+    input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, cache_write_1h_tokens, reasoning_tokens,
+    cost_inputs, cost_status, cost_reason, price_key, price_version, cost_usd, reported_cost_usd, estimated_cost_usd,
+    status, retries, final, http_status, category, reason, error_code, retryable, rule, fingerprint, message_hash,
+    trace_url, step, tool, latency_us, ttft_us, input_hash, content_hash, source_id, source_offset, source_index)
+select * from unnest($1::tracetally.ledger_in[])
+on conflict (time, event_id) do nothing
+returning time, event_id`
+	var r rows
+	for _, it := range items {
+		r.begin()
+		works[it.work].writeLedger(&r, int(it.event))
+		r.end()
+	}
+	// Binary results, so that a key comes back as the bytes that were sent.
+	back, err := tx.Query(ctx, insert, pgx.QueryResultFormats{pgtype.BinaryFormatCode, pgtype.BinaryFormatCode}, &r)
+	if err != nil {
+		return nil, doing("insert into the ledger", err)
+	}
+	defer back.Close()
+	at := 0
+	for back.Next() {
+		us, id, err := returnedKey(back.RawValues())
+		if err != nil {
+			return nil, err
+		}
+		for ; at < len(items) && (items[at].us != us || items[at].id != id); at++ {
+			refused = append(refused, items[at])
+		}
+		if at == len(items) {
+			return nil, fmt.Errorf("%w: the ledger returned rows in another order than it was given", ErrInvariant)
+		}
+		works[items[at].work].verdicts[items[at].event] = verdictNew
+		at++
+	}
+	return append(refused, items[at:]...), doing("insert into the ledger", back.Err())
+}
+
+func returnedKey(values [][]byte) (us int64, id [16]byte, err error) {
+	if len(values) != 2 || len(values[0]) != 8 || len(values[1]) != 16 {
+		return 0, id, fmt.Errorf("%w: the ledger returned a key of another shape", ErrInvariant)
+	}
+	return int64(binary.BigEndian.Uint64(values[0])) + postgresEpoch, [16]byte(values[1]), nil
+}
+
+// compareContent tells copies of an event from other events with its id, by one later statement that sees the rows
+// committed meanwhile. The subquery looks one row up by its key; a join could choose to read the whole ledger.
+func compareContent(ctx context.Context, tx pgx.Tx, works []*work, twins []item) error {
+	const ask = `
+select coalesce((select l.content_hash from tracetally.ledger l where l.time = u.time and l.event_id = u.id), u.hash)
+from unnest($1::timestamptz[], $2::bytea[], $3::bigint[]) with ordinality u (time, id, hash, n)
+order by u.n`
+	for chunk := range slices.Chunk(twins, ledgerChunk) {
+		times, ids, hashes := make([]time.Time, len(chunk)), make([][]byte, len(chunk)), make([]int64, len(chunk))
+		for i, it := range chunk {
+			times[i], ids[i], hashes[i] = time.UnixMicro(it.us).UTC(), chunk[i].id[:], works[it.work].hashes[it.event]
+		}
+		back, err := tx.Query(ctx, ask, times, ids, hashes)
+		if err != nil {
+			return doing("compare duplicates", err)
+		}
+		counted, err := pgx.CollectRows(back, pgx.RowTo[int64])
+		if err != nil {
+			return doing("compare duplicates", err)
+		}
+		for i, it := range chunk {
+			v := verdictDuplicate
+			if counted[i] != hashes[i] {
+				v = verdictConflicting
+			}
+			works[it.work].verdicts[it.event] = v
+		}
+	}
+	return nil
+}
+
+// writeLedger writes the columns of ledger_in for one event.
+func (w *work) writeLedger(r *rows, i int) {
+	e := &w.batch.Events[i]
+	r.time(w.times[i])
+	r.bytes(w.ids[i][:])
+	r.text(e.Kind.String())
+	r.int8(w.series[i])
+	r.optText(joinKey(e))
+	r.optText(altKey(e))
+	r.optText(e.SpanID)
+	r.optText(e.ParentID)
+	r.bytes(hashBytes(e.UserHash))
+	r.optText(e.SessionID)
+	writeUsage(r, e)
+	writeCost(r, e)
+	r.optText(e.Status.String())
+	r.int8(max(e.Retries, 0))
+	r.bool(final(e))
+	writeFailure(r, e)
+	r.optText(e.Step)
+	r.optText(e.Tool)
+	r.optInt8(inMicros(e.Latency))
+	r.optInt8(inMicros(e.TTFT))
+	r.bytes(hashBytes(e.InputHash))
+	r.int8(w.hashes[i])
+	r.int4(w.batch.Claim.SourceID)
+	r.int8(w.offsets[i])
+	r.int4(w.places[i])
+}
+
+// joinKey is what calls and exceptions are joined on (design §4): the trace id, else an exception's own id, which a failed
+// call may name.
+func joinKey(e *schemas.Event) string {
+	if e.TraceID == "" && e.Kind == schemas.ExceptionEvent {
+		return "exc:" + e.ID
+	}
+	return e.TraceID
+}
+
+// altKey is the exception that a failed call names, else a second trace id.
+func altKey(e *schemas.Event) string {
+	if e.ExceptionEventID != "" && e.Kind == schemas.Call && e.Status.Failed() {
+		return "exc:" + e.ExceptionEventID
+	}
+	return e.AltTraceID
+}
+
+func writeUsage(r *rows, e *schemas.Event) {
+	u := &e.Usage
+	r.optInt8(u.TotalInput)
+	r.optInt8(u.TotalOutput)
+	for _, c := range []schemas.Count{u.CacheReadTokens, u.CacheWriteTokens, u.CacheWrite1hTokens, u.ReasoningTokens} {
+		n, ok := c.Int()
+		r.optInt8(schemas.Opt[int64]{V: n, Ok: ok})
+	}
+}
+
+func writeCost(r *rows, e *schemas.Event) {
+	r.optText(costInputs(e))
+	r.optText(string(e.CostStatus))
+	r.optText(string(e.CostReason))
+	r.optText(e.PriceKey)
+	r.optText(e.PriceVersion)
+	r.optDecimal(e.CostUSD)
+	r.optDecimal(e.ReportedCostUSD)
+	r.optDecimal(e.EstimatedCostUSD)
+}
+
+func writeFailure(r *rows, e *schemas.Event) {
+	if e.HTTPStatus == 0 {
+		r.null(pgtype.Int4OID)
+	} else {
+		r.int4(int32(e.HTTPStatus))
+	}
+	f := e.Failure
+	if f == nil {
+		for _, oid := range []uint32{
+			pgtype.TextOID, pgtype.TextOID, pgtype.TextOID, pgtype.BoolOID, pgtype.TextOID, pgtype.TextOID, pgtype.Int8OID,
+			pgtype.TextOID,
+		} {
+			r.null(oid)
+		}
+		return
+	}
+	r.optText(string(f.Category))
+	r.optText(f.Reason)
+	r.optText(f.Code)
+	r.bool(f.Retryable)
+	r.optText(f.Rule)
+	r.optText(f.Fingerprint)
+	r.optInt8(schemas.Opt[int64]{V: textHash(f.Message), Ok: f.Message != ""})
+	r.optText(e.TraceURL)
+}
+
+func inMicros(d schemas.Opt[time.Duration]) schemas.Opt[int64] {
+	return schemas.Opt[int64]{V: d.V.Microseconds(), Ok: d.Ok}
+}

@@ -1,0 +1,91 @@
+package sink
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// versionTable records which migrations a database has.
+const versionTable = "tracetally.schema_migration"
+
+// lockProbe and lockProbes bound the wait for another migration to 5 minutes, asking each second (goose's unit is seconds).
+const (
+	lockProbe  = 1
+	lockProbes = 300
+)
+
+// Migrate brings the schema tracetally of the database at url to this program's version. It may run again and by several
+// at once: a session lock lets one work.
+func Migrate(ctx context.Context, url string) error {
+	cfg, err := parseURL(url)
+	if err != nil {
+		return err
+	}
+	db := stdlib.OpenDB(*cfg)
+	defer func() { _ = db.Close() }()
+	provider, err := migrator(ctx, db)
+	if err != nil {
+		return err
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return doing("run migrations", err)
+	}
+	return nil
+}
+
+func migrator(ctx context.Context, db *sql.DB) (*goose.Provider, error) {
+	// goose makes its table inside the schema, so the schema comes first; two that make it at once would collide.
+	const create = `
+begin;
+select pg_advisory_xact_lock(hashtextextended('tracetally.schema', 0));
+create schema if not exists tracetally;
+commit;`
+	if _, err := db.ExecContext(ctx, create); err != nil {
+		return nil, doing("create schema tracetally", err)
+	}
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(lockProbe, lockProbes))
+	if err != nil {
+		return nil, fmt.Errorf("make the migration lock: %w", err)
+	}
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, fmt.Errorf("open the migrations: %w", err)
+	}
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, files,
+		goose.WithTableName(versionTable), goose.WithSessionLocker(locker), goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return nil, fmt.Errorf("read the migrations: %w", err)
+	}
+	return provider, nil
+}
+
+// SchemaVersion is the version that this program needs: the number of its last migration.
+func SchemaVersion() int64 {
+	names, _ := fs.Glob(migrations, "migrations/*.sql") // the pattern is a constant and the files are embedded
+	last := strings.TrimPrefix(names[len(names)-1], "migrations/")
+	n, _ := strconv.ParseInt(last[:4], 10, 64)
+	return n
+}
+
+// parseURL never repeats the URL in an error: it holds a password, and pgx quotes what it cannot parse.
+func parseURL(url string) (*pgx.ConnConfig, error) {
+	cfg, err := pgx.ParseConfig(url)
+	if err != nil {
+		return nil, errors.New("parse postgres-url: it is no valid connection string")
+	}
+	return cfg, nil
+}
