@@ -159,7 +159,7 @@ var byteOrderMark = []byte("\xef\xbb\xbf")
 func (d *Decoder) document(b []byte) Reason {
 	b = bytes.TrimPrefix(b, byteOrderMark)
 	s := scanner{buf: b}
-	if c := s.next(); c != '{' && c != '[' && foreignEncoding(b) {
+	if c := s.next(); c != '{' && c != '[' && len(b) > 0 && foreignEncoding(b) {
 		return UnsupportedEncoding
 	}
 	for line := 0; ; line++ {
@@ -226,7 +226,8 @@ func (d *Decoder) refuse(r Reason) {
 
 func (d *Decoder) array(s *scanner, wrappers int) bool {
 	if wrappers > MaxWrappers {
-		return s.fail(TooManyWrappers)
+		d.refuse(TooManyWrappers)
+		return s.skipArray()
 	}
 	if len(d.result.Wrappers) < wrappers {
 		d.result.Wrappers = append(d.result.Wrappers, "array")
