@@ -1,0 +1,177 @@
+package classify
+
+import "strings"
+
+// candidate is a rule whose conditions hold, with the depth of its evidence.
+type candidate struct {
+	rule  *rule
+	depth depth
+}
+
+// candidates is every rule that holds, in the order of the files.
+func (c *Classifier) candidates(f *facts, use func(candidate)) {
+	for _, r := range c.rules.rules {
+		if d := r.holds(f); d > 0 {
+			use(candidate{r, d})
+		}
+	}
+}
+
+// beats orders candidates: the user's own rules, then evidence of one cause before evidence that many share, then the
+// level, then the innermost link, then the order of the files.
+func (a candidate) beats(b candidate) bool {
+	switch {
+	case b.rule == nil:
+		return true
+	case a.rule.user != b.rule.user:
+		return a.rule.user
+	case a.rule.Usual != b.rule.Usual:
+		return b.rule.Usual
+	case a.rule.level != b.rule.level:
+		return a.rule.level < b.rule.level
+	case a.depth/linkStep != b.depth/linkStep:
+		return a.depth > b.depth
+	}
+	return a.rule.order < b.rule.order
+}
+
+// holds is the depth of the leading evidence if all conditions hold, else 0.
+func (r *rule) holds(f *facts) depth {
+	if r.Event != "" && (r.Event == "call") != f.call {
+		return 0
+	}
+	if len(r.Owner) > 0 && !f.owner.is(r.Owner) || len(r.NotOwner) > 0 && f.owner.is(r.NotOwner) {
+		return 0
+	}
+	lead := depth(0)
+	for _, d := range [...]depth{
+		r.codeDepth(f), r.textDepth(f), typeDepth(r.types, len(r.Type) > 0, f), hitDepth(r.frame, f.hits[inFrames]),
+		hitDepth(r.context, f.hits[inContext]), r.statusDepth(f), r.hintDepth(f),
+	} {
+		if d == absent {
+			return 0
+		}
+		if lead == 0 && d > 0 {
+			lead = d
+		}
+	}
+	if r.refuted(f) {
+		return 0
+	}
+	return lead
+}
+
+// absent is the depth of a condition that was asked for and does not hold; 0 is one that was not asked for.
+const absent depth = -1
+
+func (r *rule) codeDepth(f *facts) depth {
+	if len(r.Code) == 0 {
+		return 0
+	}
+	best := absent
+	for _, code := range r.Code {
+		if d := f.codes[code]; d > 0 {
+			best = max(best, d)
+		}
+	}
+	return best
+}
+
+func (r *rule) textDepth(f *facts) depth {
+	best := hitDepth(r.text, f.hits[inText])
+	if best == absent {
+		return absent
+	}
+	for _, id := range r.all {
+		d := f.hits[inText][id]
+		if d == 0 {
+			return absent
+		}
+		best = max(best, d)
+	}
+	if r.pattern == nil {
+		return best
+	}
+	best = absent
+	for _, p := range f.texts[inText] {
+		if p.depth > best && r.pattern.MatchString(p.text) {
+			best = p.depth
+		}
+	}
+	return best
+}
+
+func hitDepth(ids []int32, hits []depth) depth {
+	if len(ids) == 0 {
+		return 0
+	}
+	best := absent
+	for _, id := range ids {
+		if hits[id] > 0 {
+			best = max(best, hits[id])
+		}
+	}
+	return best
+}
+
+func typeDepth(names []typeName, asked bool, f *facts) depth {
+	if !asked {
+		return 0
+	}
+	best := absent
+	for _, t := range names {
+		if d := t.find(f.types); d > 0 {
+			best = max(best, d)
+		}
+	}
+	return best
+}
+
+func (t typeName) find(types map[string]depth) depth {
+	if !t.prefix && !t.postfix {
+		return types[t.name]
+	}
+	best := depth(0)
+	for name, d := range types {
+		if t.prefix && strings.HasPrefix(name, t.name) || t.postfix && strings.HasSuffix(name, t.name) {
+			best = max(best, d)
+		}
+	}
+	return best
+}
+
+func (r *rule) statusDepth(f *facts) depth {
+	if len(r.Status) == 0 {
+		return 0
+	}
+	best := absent
+	for _, s := range r.Status {
+		if d := f.statuses[s]; d > 0 {
+			best = max(best, d)
+		}
+	}
+	return best
+}
+
+func (r *rule) hintDepth(f *facts) depth {
+	if len(r.Hint) == 0 {
+		return 0
+	}
+	for _, h := range r.Hint {
+		if stage, ok := strings.CutPrefix(h, "stage:"); ok && stage == f.stage || !ok && h == hintNames[f.status] {
+			return 1
+		}
+	}
+	return absent
+}
+
+// refuted tells whether something is there that the rule excludes.
+func (r *rule) refuted(f *facts) bool {
+	for _, code := range r.NotCode {
+		if f.codes[code] > 0 {
+			return true
+		}
+	}
+	return hitDepth(r.none, f.hits[inText]) > 0 || hitDepth(r.notFr, f.hits[inFrames]) > 0 ||
+		typeDepth(r.notType, len(r.notType) > 0, f) > 0
+}
