@@ -9,6 +9,22 @@ var dearPerToken = schemas.NewDecimal(1, 3)
 // noisyDigits is how many digits a price has when a float went through it.
 var noisyDigits = schemas.NewDecimal(1e14, 0)
 
+// What a flag says, for those who act on flags.
+const (
+	TooDear        = "costs more than 1,000 USD per million tokens"
+	FloatNoise     = "has the digits of a rounded float"
+	DearerThanPart = "costs more than the tokens it is a cheaper form of"
+	ShortDearer    = "costs less than a write for 5 minutes"
+	NotTwice       = "is not twice the input price, as Anthropic documents it"
+	WriteTooCheap  = "costs less than input"
+	TierReversed   = "is on the wrong side of the standard price"
+	OneSided       = "has a price on one side only"
+	Missing        = "is missing"
+	BothZero       = "is 0 on both sides: free, or not priced?"
+	UnknownKey     = "is no price that tracetally knows"
+	OtherRanges    = "is by something else than the size of the prompt"
+)
+
 // check flags figures that look wrong (cost.md §8). They stay in force: the operator may know better, and a
 // price that is refused would turn into calls without a cost.
 func (s *source) check(model string, r *rates) {
@@ -24,24 +40,29 @@ func (s *source) check(model string, r *rates) {
 		low, high decimalOpt
 		key, what string
 	}{
-		{r.base(cacheRead), in, "cache_read", "costs more than input"},
-		{r.base(cachedAudio), r.base(audioIn), "cached_audio", "costs more than audio"},
-		{r.base(cacheWrite5m), r.base(cacheWrite1h), "cache_write_1h", "costs less than a write for 5 minutes"},
-		{in, r.at(textIn, priority), "input/priority", "costs less than standard"},
-		{out, r.at(textOut, priority), "output/priority", "costs less than standard"},
-		{r.at(textIn, flex), in, "input/flex", "costs more than standard"},
+		{r.base(cacheRead), in, "cache_read", DearerThanPart},
+		{r.base(cacheWrite5m), r.base(cacheWrite1h), "cache_write_1h", ShortDearer},
+		{in, r.at(textIn, priority), "input/priority", TierReversed},
+		{out, r.at(textOut, priority), "output/priority", TierReversed},
+		{r.at(textIn, flex), in, "input/flex", TierReversed},
 	}
 	for _, p := range pairs {
 		if p.low.Ok && p.high.Ok && p.low.V.Cmp(p.high.V) > 0 {
 			s.flag(model, p.key, p.what)
 		}
 	}
+	if w := r.base(cacheWrite1h); r.claude && w.Ok && in.Ok && w.V.Cmp(in.V.Mul(claudeWrite1h)) != 0 {
+		s.flag(model, "cache_write_1h", NotTwice)
+	}
+	if a, c := r.base(audioIn), r.base(cachedAudio); a.Ok && c.Ok && c.V.Cmp(a.V) >= 0 {
+		s.flag(model, "cached_audio", DearerThanPart)
+	}
 	if w := r.base(cacheWrite5m); r.claude && w.Ok && in.Ok && w.V.Cmp(in.V) < 0 {
-		s.flag(model, "cache_write_5m", "costs less than input")
+		s.flag(model, "cache_write_5m", WriteTooCheap)
 	}
 	for _, t := range []serviceTier{flex, priority, batch} {
 		if r.at(textIn, t).Ok != r.at(textOut, t).Ok && out.Ok && r.mode != "embedding" {
-			s.flag(model, tierWords[t], "has a price on one side only")
+			s.flag(model, tierWords[t], OneSided)
 		}
 	}
 	s.checkChat(model, r, in, out)
@@ -51,9 +72,9 @@ func (s *source) checkRate(model, key string, rate decimalOpt) {
 	switch {
 	case !rate.Ok:
 	case rate.V.Cmp(dearPerToken) > 0:
-		s.flag(model, key, "costs more than 1,000 USD per million tokens")
+		s.flag(model, key, TooDear)
 	case unscaled(rate.V).Cmp(noisyDigits) > 0:
-		s.flag(model, key, "has the digits of a rounded float")
+		s.flag(model, key, FloatNoise)
 	}
 }
 
@@ -71,10 +92,10 @@ func (s *source) checkChat(model string, r *rates, in, out decimalOpt) {
 		return
 	}
 	switch {
-	case !in.Ok:
-		s.flag(model, "input", "is missing")
+	case !in.Ok && !anyOf(r.units[:]...):
+		s.flag(model, "input", Missing)
 	case in.V.Sign() == 0 && out.Ok && out.V.Sign() == 0:
-		s.flag(model, "input", "is 0 on both sides: free, or not priced?")
+		s.flag(model, "input", BothZero)
 	}
 }
 

@@ -95,10 +95,10 @@ func (c *costing) settle() {
 		c.flat(schemas.CostLocalCache, keyLocalCache, schemas.Decimal{})
 	case ev.ReportedCostUSD.Ok:
 		c.flat(schemas.CostPassthrough, keyPassthrough, ev.ReportedCostUSD.V)
-	case c.in.prices.given():
-		c.custom()
 	case ev.Status.Failed() && !c.in.known() && !c.in.invalid && !c.in.reported.in.Ok && !c.in.reported.out.Ok:
 		c.failedUnused()
+	case c.in.prices.given():
+		c.custom()
 	default:
 		c.book()
 	}
@@ -146,7 +146,7 @@ func (c *costing) book() {
 	case c.in.prices.invalid:
 		c.unpriced(schemas.InvalidPrice)
 	case c.m.entry == nil && c.m.free:
-		c.flat(schemas.CostBook, openRouter+"/"+c.m.model, schemas.Decimal{})
+		c.flat(schemas.CostBook, openRouter+"/"+c.m.raw, schemas.Decimal{})
 	case c.m.entry == nil:
 		c.noModel()
 	case c.period == nil:
@@ -223,7 +223,7 @@ func (c *costing) replaceSide() bool {
 func (c *costing) flat(status schemas.CostStatus, key string, amount schemas.Decimal) {
 	c.priced(status, amount)
 	c.ev.PriceKey, c.ev.PriceVersion = key, ""
-	c.bill.row(key, one, amount, one, amount)
+	c.bill.row("total", one, amount, one, amount)
 }
 
 func (c *costing) priced(status schemas.CostStatus, amount schemas.Decimal) {

@@ -7,10 +7,10 @@ type CostDetail struct {
 	// Buckets are the priced parts, in the order of the engine; never nil, so that JSON shows a list.
 	Buckets []BucketCost `json:"buckets"`
 	// Tier is the context tier whose rates applied: "base", "above_200k", or "up_to_128k" of a table of ranges.
-	// Empty when no rate was looked up.
-	Tier string `json:"tier"`
-	// ServiceTier is standard, flex, priority or batch.
-	ServiceTier string `json:"service_tier"`
+	// nil when no rate was looked up.
+	Tier *string `json:"tier"`
+	// ServiceTier is standard, flex, priority or batch; nil when no rate was looked up.
+	ServiceTier *string `json:"service_tier"`
 	// Exclusive tells that the input count was taken to leave cached tokens out.
 	Exclusive bool `json:"exclusive"`
 }

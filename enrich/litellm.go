@@ -89,7 +89,7 @@ func (p *recordReader) field(key string, v any) {
 	case key == "search_context_cost_per_query":
 		p.search(v)
 	case key == "tiered_pricing":
-		p.rows(v)
+		p.rangeRows(v)
 	case key == "provider_specific_entry":
 		p.specific(v)
 	case key == cacheHitKey || isUnitKey(key):
@@ -99,7 +99,7 @@ func (p *recordReader) field(key string, v any) {
 		} else if b, over, tier, ok := parseTokenKey(key); ok {
 			p.token(key, b, over, tier, v)
 		} else if looksLikePrice(key) {
-			p.flag(p.model, key, "is no price that tracetally knows")
+			p.flag(p.model, key, UnknownKey)
 		}
 	}
 }
@@ -151,27 +151,28 @@ func (p *recordReader) specific(v any) {
 	}
 }
 
-// rows reads prices by range of the prompt. A range ends where the next begins; the last price goes on for ever.
-func (p *recordReader) rows(v any) {
-	list, ok := v.([]any)
-	if !ok || len(list) == 0 {
-		p.refuse(p.model, "tiered_pricing", "is no list of ranges")
-		return
-	}
+// rangeRows reads prices by range of the prompt. A range ends where the next begins; the last price goes on for ever. Search
+// engines are priced by the number of results instead, which no event states: such rows stay out, and so does a price.
+func (p *recordReader) rangeRows(v any) {
+	const key = "tiered_pricing"
 	defer func(t *[numBuckets]ladder) { p.tokens = t }(p.tokens)
+	list, _ := v.([]any)
+	if len(list) == 0 {
+		p.refuse(p.model, key, "is no list of ranges")
+	}
 	for _, item := range list {
 		rec, _ := item.(map[string]any)
 		bounds, _ := rec["range"].([]any)
 		if len(bounds) != 2 {
-			p.refuse(p.model, "tiered_pricing", "has a row without a range of two numbers")
+			p.flag(p.model, key, OtherRanges)
 			return
 		}
-		if !p.newRow("tiered_pricing.range", bounds[1]) {
+		if !p.newRow(key+".range", bounds[1]) {
 			return
 		}
-		for _, key := range slices.Sorted(maps.Keys(rec)) {
-			if b, over, tier, ok := parseTokenKey(key); ok {
-				p.token("tiered_pricing."+key, b, over, tier, rec[key])
+		for _, field := range slices.Sorted(maps.Keys(rec)) {
+			if b, over, tier, ok := parseTokenKey(field); ok {
+				p.token(key+"."+field, b, over, tier, rec[field])
 			}
 		}
 	}

@@ -17,6 +17,7 @@ type match struct {
 	provider string // normalised, for dimensions and for the rules of billing
 	sent     string // the provider that the event names, normalised: it tells the wire format
 	model    string // normalised, for dimensions
+	raw      string // in lower case, after the operator's alias
 	entry    *model // nil: no such model
 	alias    bool   // found through an operator's alias
 	vendor   bool   // the vendor's list price stands in for the reseller's
@@ -74,7 +75,7 @@ func (m *matcher) resolve(n name) *match {
 	if to, ok := m.aliases[model]; ok {
 		model, f.alias = to, true
 	}
-	f.model = displayModel(model)
+	f.raw, f.model = model, displayModel(model)
 	f.claude = strings.Contains(model, "claude") || strings.Contains(model, "anthropic")
 	f.gemini = strings.Contains(model, "gemini")
 	if model != "" {

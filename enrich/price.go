@@ -19,7 +19,6 @@ var one = schemas.NewDecimal(1, 0)
 func (b *bill) charge(r *rates, q *quantities, in *inputs, t *terms) (ok bool) {
 	units := r.billedUnits(in, q)
 	tokens, upTo := r.tokensFor(t)
-	b.tier(t, upTo)
 	skip := r.unitsReplaceTokens(&units)
 	for i := range q.count {
 		n := q.count[i]
@@ -39,9 +38,7 @@ func (b *bill) charge(r *rates, q *quantities, in *inputs, t *terms) (ok bool) {
 		}
 		b.row(bucketWords[i], n, rate, t.multiplier, amount)
 	}
-	if upTo == 0 {
-		b.tierOver()
-	}
+	b.tier(t, upTo)
 	return b.chargeUnits(r, &units, in)
 }
 

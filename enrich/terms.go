@@ -94,28 +94,21 @@ func parseTier(word string) (t serviceTier, known bool) {
 	return standard, false
 }
 
-// tier writes down by which terms a call was priced.
+// tier writes down by which terms a call was priced; upTo is the end of the range that it fell into, 0 without ranges.
 func (b *bill) tier(t *terms, upTo int64) {
 	if b.detail == nil {
 		return
 	}
-	b.detail.ServiceTier = tierWords[t.tier]
+	service, context := tierWords[t.tier], "base"
 	switch {
 	case upTo > 0:
-		b.detail.Tier = "up_to_" + thousands(upTo)
+		context = "up_to_" + thousands(upTo)
 	case upTo < 0:
-		b.detail.Tier = "last_range"
-	}
-}
-
-func (b *bill) tierOver() {
-	switch {
-	case b.detail == nil:
+		context = "last_range"
 	case b.over > 0:
-		b.detail.Tier = "above_" + thousands(b.over)
-	default:
-		b.detail.Tier = "base"
+		context = "above_" + thousands(b.over)
 	}
+	b.detail.ServiceTier, b.detail.Tier = &service, &context
 }
 
 func thousands(n int64) string { return strconv.FormatInt(n/1000, 10) + "k" }
