@@ -18,10 +18,10 @@ func (c *Classifier) code(f *facts, ev *schemas.Event, s *schemas.Sensitive, rea
 	}
 	given := strings.ToLower(strings.TrimSpace(s.ErrorCode))
 	if n, err := strconv.Atoi(given); err == nil && len(given) == 3 && n >= 100 && n <= 599 {
-		return given
+		return strings.Clone(given) // it may point into the decoder's buffer, which the next record overwrites
 	}
 	if c.rules.codes[given] {
-		return given
+		return strings.Clone(given)
 	}
 	if status := innermost(f.statuses); status > 0 {
 		return strconv.Itoa(status)
@@ -69,7 +69,7 @@ func (c *Classifier) innermostCode(f *facts) string {
 			best = code
 		}
 	}
-	return strings.TrimPrefix(best, "grpc:")
+	return strings.Clone(strings.TrimPrefix(best, "grpc:"))
 }
 
 // typeOf is the exception's class name as sent, if it is one: a text in its place could hold anything.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"math/big"
 	"testing"
 	"time"
@@ -24,18 +25,7 @@ type tally struct {
 // TestTheLineMakesOfTheTrafficWhatTheBooksSay holds decoder, price book and classifier against the producer's books,
 // which share no code with them: every verdict, every token, every cent and every cause.
 func TestTheLineMakesOfTheTrafficWhatTheBooksSay(t *testing.T) {
-	book, err := enrich.LoadBook(enrich.BookConfig{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	rules, err := classify.New(classify.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	line, err := pipeline.NewLine(pipeline.LineConfig{Enrich: enrich.Config{Book: book}}, rules)
-	if err != nil {
-		t.Fatal(err)
-	}
+	line := newLine(t)
 	g := traffic.New(traffic.Config{
 		Seed: 3, Start: begun, MaxLate: 10 * time.Second, Poison: 0.02, Incidents: traffic.Schedule(4 * time.Minute),
 	})
@@ -50,13 +40,35 @@ func TestTheLineMakesOfTheTrafficWhatTheBooksSay(t *testing.T) {
 	got.hold(t, g.Books())
 }
 
-func (y *tally) record(line *pipeline.Line, r traffic.Record, offset int64) {
+func newLine(t *testing.T) *pipeline.Line {
+	t.Helper()
+	book, err := enrich.LoadBook(enrich.BookConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules, err := classify.New(classify.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, err := pipeline.NewLine(pipeline.LineConfig{Enrich: enrich.Config{Book: book}}, rules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return line
+}
+
+func recordOf(r traffic.Record, offset int64) schemas.Record {
 	rec := schemas.Record{
 		Topic: r.Topic, Partition: r.Partition, Offset: offset, Timestamp: r.Time, Key: r.Key, Value: r.Value,
 	}
 	for _, h := range r.Headers {
 		rec.Headers = append(rec.Headers, schemas.Header{Key: h.Key, Value: h.Value})
 	}
+	return rec
+}
+
+func (y *tally) record(line *pipeline.Line, r traffic.Record, offset int64) {
+	rec := recordOf(r, offset)
 	res := line.Walk(&rec)
 	if res.Reject != "" {
 		y.rejects[string(res.Reject)]++
@@ -159,4 +171,44 @@ func equal[K comparable](t *testing.T, what string, got, want map[K]int64) {
 			t.Errorf("%s: %v is %d, the books know no such", what, k, n)
 		}
 	}
+}
+
+// TestEventsKeepTheirWordsWhenTheDecoderGoesOn: an event outlives the record that it came from, whose bytes the decoder
+// writes over with the next one. A string that still points there would put pieces of prompts into tables and labels.
+func TestEventsKeepTheirWordsWhenTheDecoderGoesOn(t *testing.T) {
+	line := newLine(t)
+	g := traffic.New(traffic.Config{Seed: 5, Start: begun, Incidents: traffic.Schedule(time.Minute)})
+	var kept []schemas.Event
+	var then []string
+	for offset := range int64(4_000) {
+		rec := recordOf(g.Next(), offset)
+		for _, d := range line.Walk(&rec).Events {
+			kept, then = append(kept, d.Event), append(then, wordsOf(t, d.Event))
+		}
+		clear(rec.Value) // and the reader reuses its buffers too
+		clear(rec.Key)
+		for _, h := range rec.Headers {
+			clear(h.Value)
+		}
+	}
+	changed := 0
+	for i := range kept {
+		if now := wordsOf(t, kept[i]); now != then[i] && changed < 3 {
+			changed++
+			at := 0
+			for now[at] == then[i][at] {
+				at++
+			}
+			t.Errorf("event %d: %.120q\nis now %.120q", i, then[i][max(0, at-40):], now[max(0, at-40):])
+		}
+	}
+}
+
+func wordsOf(t *testing.T, e schemas.Event) string {
+	t.Helper()
+	b, err := json.Marshal(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }
