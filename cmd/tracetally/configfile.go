@@ -1,0 +1,134 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sort"
+	"strings"
+
+	"github.com/alecthomas/kong"
+	"github.com/goccy/go-yaml"
+
+	"github.com/tracetally/tracetally/schemas"
+)
+
+// configFile is the YAML file of --config. Its keys are the long names of the flags of any command, with _ or -, and
+// `topics` may also be a mapping from a topic to its settings.
+type configFile struct {
+	path   string
+	values map[string]any
+	topics map[string]topicSettings
+}
+
+// topicSettings is what the file may say of one topic: what its events lack.
+type topicSettings struct {
+	Format      string `yaml:"format"`
+	Environment string `yaml:"environment"`
+	Service     string `yaml:"service"`
+	Provider    string `yaml:"provider"`
+	LatencyUnit string `yaml:"latency_unit"`
+}
+
+// readConfigFile reads the file; an empty path is no file.
+func readConfigFile(path string) (*configFile, error) {
+	if path == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(path) //nolint:gosec // the operator names the file
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	var raw map[string]any
+	if err := yaml.Unmarshal(text, &raw); err != nil {
+		return nil, fmt.Errorf("read configuration %s: %s", path, yaml.FormatError(err, false, false))
+	}
+	f := &configFile{path: path, values: map[string]any{}}
+	for k, v := range raw {
+		f.values[strings.ReplaceAll(k, "_", "-")] = v
+	}
+	if _, ok := f.values["topics"].(map[string]any); ok {
+		return f, f.readTopics(text)
+	}
+	return f, nil
+}
+
+// readTopics reads the mapping form of `topics`, strictly, and leaves the list of names for the flag.
+func (f *configFile) readTopics(text []byte) error {
+	var doc struct {
+		Topics map[string]topicSettings `yaml:"topics"`
+		Rest   map[string]any           `yaml:",inline"`
+	}
+	if err := yaml.UnmarshalWithOptions(text, &doc, yaml.Strict()); err != nil {
+		return fmt.Errorf("read topics of %s: %s", f.path, yaml.FormatError(err, false, false))
+	}
+	f.topics = doc.Topics
+	names := make([]string, 0, len(doc.Topics))
+	for name := range doc.Topics {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	f.values["topics"] = strings.Join(names, ",")
+	return nil
+}
+
+// Validate refuses keys that no command knows, all at once; kong calls it.
+func (f *configFile) Validate(app *kong.Application) error {
+	known := map[string]bool{}
+	_ = kong.Visit(app, func(node kong.Visitable, next kong.Next) error {
+		if flag, ok := node.(*kong.Flag); ok {
+			known[flag.Name] = true
+		}
+		return next(nil)
+	})
+	var errs []error
+	for k := range f.values {
+		if !known[k] {
+			errs = append(errs, fmt.Errorf("%s: unknown key %q", f.path, k))
+		}
+	}
+	sort.Slice(errs, func(i, j int) bool { return errs[i].Error() < errs[j].Error() })
+	return errors.Join(errs...)
+}
+
+// Resolve gives a flag its value from the file, unless the environment has one; kong calls it.
+func (f *configFile) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	for _, env := range flag.Envs {
+		if _, ok := os.LookupEnv(env); ok {
+			return nil, nil
+		}
+	}
+	v, ok := f.values[flag.Name]
+	if !ok {
+		return nil, nil
+	}
+	switch v := v.(type) {
+	case []any, map[string]any:
+		return v, nil
+	default:
+		return fmt.Sprint(v), nil
+	}
+}
+
+// topicDefaults is the per-topic part as the decoder takes it, every problem of it reported at once; nil without a file.
+func (f *configFile) topicDefaults() (map[string]schemas.TopicConfig, error) {
+	if f == nil {
+		return nil, nil
+	}
+	var errs []error
+	out := make(map[string]schemas.TopicConfig, len(f.topics))
+	for name, t := range f.topics {
+		c := schemas.TopicConfig{
+			Format: schemas.Format(t.Format), Environment: t.Environment, Service: t.Service, Provider: t.Provider,
+			LatencyUnit: schemas.LatencyUnit(t.LatencyUnit),
+		}
+		if t.Format == "auto" {
+			c.Format = schemas.FormatNone
+		}
+		if err := c.Validate(); err != nil {
+			errs = append(errs, fmt.Errorf("%s: topics.%s: %w", f.path, name, err))
+		}
+		out[name] = c
+	}
+	return out, errors.Join(errs...)
+}

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/tracetally/tracetally/consumer"
+	"github.com/tracetally/tracetally/internal/pipeline"
+	"github.com/tracetally/tracetally/sink"
+)
+
+// postgresFlags say how to reach PostgreSQL.
+type postgresFlags struct {
+	PostgresURL          string `name:"postgres-url" help:"PostgreSQL, as postgres://user@host:5432/database. Put the password into --postgres-password-file, PGPASSFILE or TRACETALLY_POSTGRES_URL, not here: a command line is visible to others." placeholder:"URL"`
+	PostgresPasswordFile string `help:"File that holds the password of PostgreSQL." placeholder:"FILE" type:"existingfile"`
+}
+
+// url is the connection URL with the password in it; it must not be printed.
+func (f *postgresFlags) url() (string, error) {
+	if f.PostgresURL == "" {
+		return "", errors.New("postgres-url: required, for example postgres://tracetally@127.0.0.1:5432/tracetally")
+	}
+	u, err := url.Parse(f.PostgresURL)
+	if err != nil || u.Host == "" || !strings.HasPrefix(u.Scheme, "postgres") {
+		return "", errors.New("postgres-url: must look like postgres://user@host:5432/database") // the parse error would quote the password
+	}
+	if f.PostgresPasswordFile == "" {
+		return u.String(), nil
+	}
+	password, err := os.ReadFile(f.PostgresPasswordFile)
+	if err != nil {
+		return "", fmt.Errorf("postgres-password-file: %w", err)
+	}
+	u.User = url.UserPassword(u.User.Username(), strings.TrimRight(string(password), "\r\n"))
+	return u.String(), nil
+}
+
+// logFlags say how much is logged, and how.
+type logFlags struct {
+	LogLevel  string `help:"debug, info, warn or error." enum:"debug,info,warn,error" default:"info"`
+	LogFormat string `help:"text or json." enum:"text,json" default:"text"`
+}
+
+func (f *logFlags) logger(std *streams) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(f.LogLevel)) // the enum admits nothing else
+	options := &slog.HandlerOptions{Level: level}
+	if f.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(std.err, options))
+	}
+	return slog.New(slog.NewTextHandler(std.err, options))
+}
+
+// kafkaFlags say which Kafka.
+type kafkaFlags struct {
+	Brokers []string `help:"Kafka brokers to start from, host:port." placeholder:"HOST:PORT"`
+}
+
+// migrateCmd creates or upgrades the schema tracetally.
+type migrateCmd struct {
+	postgresFlags
+}
+
+// Run migrates and says where the schema stands.
+func (c *migrateCmd) Run(ctx context.Context, std *streams) error {
+	url, err := c.url()
+	if err != nil {
+		return err
+	}
+	if err := sink.Migrate(ctx, url); err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	_, err = fmt.Fprintf(std.out, "schema tracetally is at version %d\n", sink.SchemaVersion())
+	return err
+}
+
+// runCmd is the worker.
+type runCmd struct {
+	kafkaFlags
+	postgresFlags
+	lineFlags
+	logFlags
+
+	Topics  []string `help:"Topics to consume. In the YAML file also a mapping from a topic to its settings: format, environment, service, provider, latency_unit." placeholder:"TOPIC"`
+	Group   string   `help:"Consumer group: the workers of one pipeline share it, and its offsets are mirrored there for lag tools." default:"tracetally"`
+	From    string   `help:"Where a partition starts that was never seen: earliest, latest, or a time (RFC 3339). Decided once per partition; partitions added later start at earliest." default:"earliest"`
+	NoUsers bool     `help:"Run without a key for hashing: user and input hashes stay empty."`
+
+	Listen       string `help:"Address of /metrics, /healthz and /readyz." default:"127.0.0.1:9464"`
+	ListenRemote bool   `help:"Permit --listen beyond loopback. There is no authentication: keep it behind a network policy."`
+
+	BatchEvents    int           `help:"A partition offers its batch to the committer at this many events..." default:"4000"`
+	BatchAge       time.Duration `help:"...or when its oldest record has waited this long." default:"200ms"`
+	CommitInterval time.Duration `help:"How often the worker commits what its partitions offer." default:"1s"`
+	Drain          time.Duration `help:"How long stopping may take; what is in hand is committed within it." default:"10s"`
+	Retention      time.Duration `help:"How far back events are told apart from their duplicates; older ones are counted as late." default:"168h"`
+	HaltOnGap      bool          `help:"Halt a partition whose records Kafka deleted before they were read, instead of noting a gap and going on."`
+}
+
+// Run consumes until ctx ends.
+func (c *runCmd) Run(ctx context.Context, std *streams, file *configFile) error {
+	cfg, err := c.config(file)
+	if err != nil {
+		return err
+	}
+	line, rules, lineErr := c.lineFlags.config(file)
+	if len(line.Enrich.HashKey) == 0 && !c.NoUsers && lineErr == nil {
+		lineErr = errors.New("hash-key-file: required, so that users can be told apart without storing who they are (openssl rand -hex 32 > FILE); or --no-users")
+	}
+	if lineErr != nil {
+		return lineErr
+	}
+	cfg.Line = line
+	cfg.Logger = c.logger(std)
+	cfg.Kafka.Logger, cfg.Sink.Logger = cfg.Logger, cfg.Logger
+	if u, err := url.Parse(c.PostgresURL); err == nil && onCommandLine(c.PostgresURL) && u.User != nil {
+		if _, has := u.User.Password(); has {
+			cfg.Logger.Warn("the password of PostgreSQL is on the command line, where every user of this machine can read it")
+		}
+	}
+	return pipeline.Run(ctx, cfg, rules)
+}
+
+// onCommandLine tells whether a value stands in the arguments of this process.
+func onCommandLine(value string) bool {
+	for _, arg := range os.Args {
+		if strings.HasSuffix(arg, value) {
+			return true
+		}
+	}
+	return false
+}
+
+// config checks the flags that are the worker's own, all at once, in the user's words.
+func (c *runCmd) config(file *configFile) (pipeline.Config, error) {
+	url, err := c.url()
+	errs := []error{err}
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	check(len(c.Brokers) > 0, "brokers: required, for example 127.0.0.1:9092")
+	check(len(c.Topics) > 0, "topics: required, for example events_plugin_ingestion_ai,exceptions_ingestion")
+	check(c.BatchEvents >= 1 && c.BatchEvents <= 50_000, "batch-events: must be 1 to 50000, got %d", c.BatchEvents)
+	check(within(c.BatchAge, 10*time.Millisecond, time.Minute), "batch-age: must be 10ms to 1m, got %v", c.BatchAge)
+	check(within(c.CommitInterval, 10*time.Millisecond, time.Minute), "commit-interval: must be 10ms to 1m, got %v", c.CommitInterval)
+	check(within(c.Drain, time.Second, 10*time.Minute), "drain: must be 1s to 10m, got %v", c.Drain)
+	check(within(c.Retention, 24*time.Hour, 10*365*24*time.Hour), "retention: must be 24h to 87600h, got %v", c.Retention)
+	from, err := pipeline.ParseStart(c.From)
+	if err != nil {
+		errs = append(errs, fmt.Errorf("from: %w", err))
+	}
+	return pipeline.Config{
+		Kafka: consumer.Config{Brokers: c.Brokers, GroupID: c.Group, Topics: c.Topics, ClientID: "tracetally"},
+		Sink:  sink.Config{URL: url, Retention: c.Retention},
+		From:  from, BatchEvents: c.BatchEvents, BatchAge: c.BatchAge, CommitInterval: c.CommitInterval, Drain: c.Drain,
+		HaltOnGap: c.HaltOnGap, MetricsAddr: c.Listen, AllowRemote: c.ListenRemote, Version: version,
+	}, errors.Join(errs...)
+}
+
+func within(d, low, high time.Duration) bool { return d >= low && d <= high }

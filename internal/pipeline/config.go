@@ -1,0 +1,67 @@
+package pipeline
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/tracetally/tracetally/consumer"
+	"github.com/tracetally/tracetally/sink"
+)
+
+// Defaults of Config. A batch is offered to the committer when it holds BatchEvents events or has waited BatchAge.
+const (
+	DefaultBatchEvents    = 4000
+	DefaultBatchAge       = 200 * time.Millisecond
+	DefaultCommitInterval = time.Second
+	DefaultDrain          = 10 * time.Second
+	DefaultMetricsAddr    = "127.0.0.1:9464"
+	DefaultFreshWindow    = 5 * time.Minute
+)
+
+// Config is everything a worker needs. Zero values mean the defaults above.
+type Config struct {
+	Kafka consumer.Config
+	Sink  sink.Config
+	Line  LineConfig
+	// From is where a partition starts that the pipeline has never seen while its topic was there: see Start.
+	From Start
+	// BatchEvents and BatchAge cut a partition's batch; CommitInterval is how often the committer writes.
+	BatchEvents    int
+	BatchAge       time.Duration
+	CommitInterval time.Duration
+	// Drain bounds how long stopping may take: the batches in hand are committed within it.
+	Drain time.Duration
+	// HaltOnGap halts a partition whose log was trimmed before it was read, instead of writing a gap and going on.
+	HaltOnGap bool
+	// MetricsAddr is where /metrics, /healthz and /readyz listen; AllowRemote permits an address beyond loopback.
+	MetricsAddr string
+	AllowRemote bool
+	// FreshWindow: events older than this do not move the llm_* counters.
+	FreshWindow time.Duration
+	// Version is shown by tracetally_build_info.
+	Version string
+	Logger  *slog.Logger
+	// Listening, when set, is told the address of the metrics server once it listens.
+	Listening func(addr string)
+}
+
+func (c Config) withDefaults() Config {
+	c.BatchEvents = orDefault(c.BatchEvents, DefaultBatchEvents)
+	c.BatchAge = orDefault(c.BatchAge, DefaultBatchAge)
+	c.CommitInterval = orDefault(c.CommitInterval, DefaultCommitInterval)
+	c.Drain = orDefault(c.Drain, DefaultDrain)
+	c.MetricsAddr = orDefault(c.MetricsAddr, DefaultMetricsAddr)
+	c.FreshWindow = orDefault(c.FreshWindow, DefaultFreshWindow)
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+func orDefault[T comparable](v, def T) T {
+	var zero T
+	if v == zero {
+		return def
+	}
+	return v
+}

@@ -1,0 +1,258 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/tracetally/tracetally/alerts"
+	"github.com/tracetally/tracetally/consumer"
+	"github.com/tracetally/tracetally/sink"
+)
+
+// errFenced ends a walk whose partition has another owner now; errUncommitted one whose batch could not be written. After
+// either the batch in hand starts at an offset that was not reached, so it is dropped and read again.
+var (
+	errFenced      = errors.New("partition has another owner")
+	errUncommitted = errors.New("batch not committed")
+)
+
+// caughtUpEvery is how often a partition without traffic says that it is at the end of its log.
+const caughtUpEvery = time.Minute
+
+// partition walks one assigned partition from where PostgreSQL says it stands, until its context ends.
+type partition struct {
+	w        *worker
+	assigned consumer.Assigned
+	log      *slog.Logger
+	metrics  *alerts.PartitionMetrics
+	line     *Line
+	cluster  string // id of the Kafka cluster
+
+	reader  *consumer.Reader
+	builder builder
+	// toldCaughtUp is when PostgreSQL last heard that the partition stands at the end of its log.
+	toldCaughtUp time.Time
+	// pending is the batch that the committer has; there is at most one, and the next is prepared meanwhile.
+	pending *offered
+}
+
+// offered is a batch in the committer's hands.
+type offered struct {
+	batch   *sink.Batch
+	charge  int64
+	outcome sink.Outcome
+	err     error
+	done    chan struct{}
+}
+
+// walk owns the partition for as long as the context lasts. A fenced owner whose assignment still stands comes back after
+// a pause: if it kept silent, a partition could stay without an owner; if it did not pause, two owners would spin.
+func (p *partition) walk(ctx context.Context) error {
+	defer p.metrics.Delete()
+	for ctx.Err() == nil {
+		err := p.own(ctx)
+		switch {
+		case errors.Is(err, errFenced):
+			p.log.Warn("partition fenced, acquiring it again later")
+		case errors.As(err, new(*haltError)):
+			return p.halt(ctx, err)
+		case err != nil && ctx.Err() == nil:
+			if p.w.fatal(err) {
+				return err
+			}
+			p.log.Warn("partition stopped, starting it again", "err", err)
+		}
+		pause(ctx, p.w.retryPause+rand.N(p.w.retryPause)) //nolint:gosec // jitter
+	}
+	return nil
+}
+
+// own acquires the partition and walks it until something ends it.
+func (p *partition) own(ctx context.Context) error {
+	claim, err := p.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	p.log.Info("partition acquired", "next_offset", claim.Next)
+	p.metrics.Committed(claim.Next, time.Time{}) // so that a partition without traffic is not behind
+	p.builder = builder{claim: claim, limit: p.w.batchLimit(), now: p.w.now}
+	p.builder.reset(claim.Next)
+	if err := p.position(ctx, claim); err != nil {
+		return err
+	}
+	err = p.loop(ctx)
+	if errors.Is(err, errFenced) || errors.Is(err, errUncommitted) {
+		return err
+	}
+	return errors.Join(err, p.drain(ctx))
+}
+
+// loop reads, walks and offers until the context ends.
+func (p *partition) loop(ctx context.Context) error {
+	p.reader = p.w.kafka.Reader(p.assigned.Topic, p.assigned.Partition, p.builder.batch.To)
+	for ctx.Err() == nil {
+		chunk, err := p.reader.Next(ctx)
+		var trimmed *consumer.OutOfRange
+		switch {
+		case errors.As(err, &trimmed):
+			if err := p.outOfRange(ctx, trimmed); err != nil {
+				return err
+			}
+			continue
+		case err != nil && ctx.Err() != nil:
+			return nil
+		case err != nil:
+			return fmt.Errorf("read partition: %w", err)
+		}
+		if err := p.chunk(ctx, &chunk); err != nil {
+			return err
+		}
+		p.caughtUp(ctx, &chunk)
+		if p.builder.aged(p.w.cfg.BatchAge) && p.ready() {
+			if err := p.offer(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// chunk walks one range of offsets, record by record, bad ranges in their place between them.
+func (p *partition) chunk(ctx context.Context, c *consumer.Chunk) error {
+	bad := c.Bad
+	for i := range c.Records {
+		rec := &c.Records[i]
+		for len(bad) > 0 && bad[0].From < rec.Offset {
+			p.builder.bad(bad[0])
+			bad = bad[1:]
+		}
+		p.builder.record(rec, p.line.Walk(rec))
+		if i == len(c.Records)-1 || p.builder.full() {
+			p.builder.anchor(rec)
+		}
+		if p.builder.full() {
+			if err := p.offer(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	for _, r := range bad {
+		p.builder.bad(r)
+	}
+	p.builder.advance(c.To)
+	p.builder.batch.LeaderEpoch = max(p.builder.batch.LeaderEpoch, c.LeaderEpoch)
+	p.metrics.Fetched(c.HighWatermark)
+	p.reader.Release()
+	return nil
+}
+
+// caughtUp lets PostgreSQL know, about once a minute, that the partition stands at the end of its log: one without traffic
+// would hold back the horizon of all. It is news, not a promise: a failure is tried again with the next look.
+func (p *partition) caughtUp(ctx context.Context, c *consumer.Chunk) {
+	if c.To < c.LastStable || p.w.now().Sub(p.toldCaughtUp) < caughtUpEvery {
+		return
+	}
+	if err := p.w.store.CaughtUp(ctx, []sink.Claim{p.builder.claim}); err != nil {
+		p.log.Debug("caught-up partition not noted", "err", err)
+		return
+	}
+	p.toldCaughtUp = p.w.now()
+}
+
+// ready tells whether the committer is done with the last batch, so that offering the next will not wait.
+func (p *partition) ready() bool {
+	if p.pending == nil {
+		return true
+	}
+	select {
+	case <-p.pending.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// offer hands the batch to the committer and begins the next. The last one must be done first: a partition's batches
+// commit in order, and two of them in memory are enough.
+func (p *partition) offer(ctx context.Context) error {
+	if p.builder.empty() {
+		return p.settle(ctx)
+	}
+	if err := p.settle(ctx); err != nil {
+		return err
+	}
+	b := p.builder.batch
+	o := &offered{batch: b, charge: charge(b), done: make(chan struct{})}
+	if err := p.w.budget.Acquire(ctx, o.charge); err != nil {
+		return err
+	}
+	p.pending = o
+	p.builder.reset(b.To)
+	p.w.offers.Go(func() {
+		defer close(o.done)
+		defer p.w.budget.Release(o.charge)
+		o.outcome, o.err = p.w.committer.Submit(p.w.commitCtx, b)
+	})
+	return nil
+}
+
+// settle waits for the batch in the committer's hands and draws the consequences of its outcome.
+func (p *partition) settle(ctx context.Context) error {
+	o := p.pending
+	if o == nil {
+		return nil
+	}
+	select {
+	case <-o.done:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	p.pending = nil
+	switch {
+	case o.err != nil:
+		return fmt.Errorf("%w: %w", errUncommitted, o.err)
+	case o.outcome.Fenced:
+		return errFenced
+	}
+	p.committed(o)
+	return nil
+}
+
+// committed draws the consequences of an acknowledged batch.
+func (p *partition) committed(o *offered) {
+	p.w.committed(o)
+	p.metrics.Committed(o.batch.To, o.batch.Watermark)
+	p.assigned.Mirror(o.batch.To)
+}
+
+// drain commits what is in hand when the walk ends, within the grace that stopping has.
+func (p *partition) drain(ctx context.Context) error {
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.w.cfg.Drain)
+	defer cancel()
+	if err := p.offer(grace); err != nil {
+		return fmt.Errorf("drain partition: %w", err)
+	}
+	if err := p.settle(grace); err != nil {
+		return fmt.Errorf("drain partition: %w", err)
+	}
+	return nil
+}
+
+// charge is what a batch weighs in the budget of the worker: events, at least one.
+func charge(b *sink.Batch) int64 {
+	return min(max(int64(len(b.Events)), 1), budgetEvents)
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}
+
