@@ -191,7 +191,7 @@ func (d *Decoder) usageInputs(u *Usage, p *properties) {
 	}
 	s := scanner{buf: v.raw, esc: v.esc}
 	d.usage = append(d.usage[:0], UsagePrefix...)
-	d.flatten(&s, u.InputTokens.State == CountAbsent || u.OutputTokens.State == CountAbsent)
+	d.flatten(&s, u.InputTokens.State == CountAbsent && u.OutputTokens.State == CountAbsent)
 }
 
 // flatten reads the object at pos; d.usage holds the path to it and a dot.
