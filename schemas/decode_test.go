@@ -122,7 +122,7 @@ func writeOptional(b *strings.Builder, e *Event) {
 	}
 	if e.Measures != (Measures{}) {
 		measures := strings.NewReplacer("{V:", "", " Ok:true}", "").Replace(fmt.Sprintf("%+v", e.Measures))
-		fmt.Fprintf(b, " measures=%s", strings.Join(strings.Fields(unsaid.ReplaceAllString(measures, " ")), ","))
+		fmt.Fprintf(b, " measures=%s", strings.Join(strings.Fields(strings.Trim(unsaid.ReplaceAllString(measures, " "), "{}")), ","))
 	}
 }
 
