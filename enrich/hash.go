@@ -26,8 +26,10 @@ func newHasher(key []byte) hasher {
 	return hasher{mac: hmac.New(sha256.New, key)}
 }
 
-// text is the hash of a string, empty for an empty one. It is the plain HMAC-SHA256 of the value, cut to 32 hex digits, so that
-// whoever holds the key can find a user: printf %s VALUE | openssl dgst -sha256 -mac HMAC -macopt key:KEY | …
+// text is the hash of a string, empty for an empty one. It is the plain HMAC-SHA256 of the value, cut to 32 hex digits, so
+// that whoever holds the key can find a user:
+//
+//	printf %s USER | openssl dgst -sha256 -mac HMAC -macopt hexkey:"$(xxd -p -c0 KEYFILE)" | sed 's/.*= //' | cut -c1-32
 func (h *hasher) text(s string) string {
 	h.in = append(h.in[:0], s...)
 	return h.bytes(h.in)
