@@ -23,7 +23,8 @@ type database struct {
 	server *localpg.Server
 	pool   *pgxpool.Pool
 	url    string
-	// dir holds the password file for psql. passEnv names it to clients, bareURL is the URL without the password.
+	// dir holds files that say how to reach the server: psql is the line that uses them; passEnv names the password file
+	// to other clients, for which bareURL is the URL without the password.
 	dir, psql, passEnv, bareURL string
 }
 
@@ -64,24 +65,29 @@ func (d *database) prepare(ctx context.Context) error {
 	return d.writePsql()
 }
 
-// writePsql makes the line for psql. The password is in a file that only this user can read, not in the line.
+// writePsql makes the line for psql. Where the server is and the password stand in files that only this user can read: a
+// command line is visible to others.
 func (d *database) writePsql() error {
 	u, err := url.Parse(d.url)
 	if err != nil {
-		return errors.New("read the database URL") // as above
+		return errors.New("read the database URL") // the parse error would quote the password
 	}
 	if d.dir, err = os.MkdirTemp("", "tracetally-demo-"); err != nil {
 		return fmt.Errorf("make a directory: %w", err)
 	}
 	password, _ := u.User.Password()
-	file := filepath.Join(d.dir, "pgpass")
-	line := fmt.Sprintf("%s:%s:*:%s:%s\n", u.Hostname(), u.Port(), u.User.Username(), password)
-	if err := os.WriteFile(file, []byte(line), 0o600); err != nil {
-		return fmt.Errorf("write the password file: %w", err)
+	passFile, service := filepath.Join(d.dir, "pgpass"), filepath.Join(d.dir, "pg")
+	for file, text := range map[string]string{
+		passFile: fmt.Sprintf("%s:%s:*:%s:%s\n", u.Hostname(), u.Port(), u.User.Username(), password),
+		service: fmt.Sprintf("[demo]\nhost=%s\nport=%s\nuser=%s\ndbname=%s\npassfile=%s\noptions=-csearch_path=tracetally\n",
+			u.Hostname(), u.Port(), u.User.Username(), databaseName, passFile),
+	} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			return fmt.Errorf("write how to reach postgres: %w", err)
+		}
 	}
-	d.passEnv = "PGPASSFILE=" + file
-	d.psql = fmt.Sprintf("%s PGOPTIONS=--search_path=tracetally psql -h %s -p %s -U %s %s",
-		d.passEnv, u.Hostname(), u.Port(), u.User.Username(), databaseName)
+	d.psql = "PGSERVICEFILE=" + service + " psql service=demo"
+	d.passEnv = "PGPASSFILE=" + passFile
 	u.User = url.User(u.User.Username())
 	d.bareURL = u.String()
 	return nil

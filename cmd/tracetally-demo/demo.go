@@ -20,6 +20,8 @@ const (
 	settleInterrupted = 8 * time.Second
 	drainLimit        = 10 * time.Second
 	lookEvery         = time.Second
+	// maxBlind is how many looks in a row may fail, on a machine with too much to do, before the demo gives up.
+	maxBlind = 10
 )
 
 // The ports that people expect; any free one is taken if they are not.
@@ -158,7 +160,7 @@ func (d *demo) watch(w *watcher, view display, until <-chan struct{}, enough fun
 	}
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
-	for {
+	for blind := 0; ; {
 		select {
 		case <-until:
 			return false, nil
@@ -169,9 +171,13 @@ func (d *demo) watch(w *watcher, view display, until <-chan struct{}, enough fun
 		case <-tick.C:
 		}
 		s, err := w.look(d.stop.now)
-		if err != nil && d.stop.now.Err() == nil {
-			return false, err
+		if err != nil {
+			if blind++; blind >= maxBlind {
+				return false, err
+			}
+			continue
 		}
+		blind = 0
 		view.show(s)
 		if enough(s) {
 			return true, nil
@@ -256,7 +262,11 @@ func (d *demo) close() error {
 	if d.logs != nil {
 		d.logs.release()
 	}
-	return errors.Join(errs...)
+	err := errors.Join(errs...)
+	if err == nil {
+		fmt.Fprintln(d.out, "everything is stopped, nothing is left behind")
+	}
+	return err
 }
 
 // portOr is the wanted port, or the usual one if nobody has it, or 0: any.

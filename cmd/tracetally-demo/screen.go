@@ -111,26 +111,19 @@ func (m model) title() []string {
 func (m model) numbers() []string {
 	s := m.last
 	r := s.records
-	left := [][2]string{
-		{"sent", count(s.sent) + " records"},
-		{"speed", fmt.Sprintf("%.0f events/s", s.perSecond)},
-		{"lag", fmt.Sprintf("%s records, %.1f s", count(int64(s.lagRecords)), s.lagSeconds)},
-		{"calls", fmt.Sprintf("%s, %s failed", count(s.calls), count(s.failed))},
-		{"cost", fmt.Sprintf("%s USD, %s calls without a price", s.cost, count(s.unpriced))},
-	}
-	lines := []string{bold("in PostgreSQL")}
-	for _, f := range left {
-		lines = append(lines, fmt.Sprintf("  %-8s %s", f[0], f[1]))
-	}
-	return append(lines,
+	return []string{
+		bold("in PostgreSQL"),
+		fmt.Sprintf("  %s records sent, %.0f events/s, lag %s records, %.1f s", count(s.sent), s.perSecond, count(int64(s.lagRecords)), s.lagSeconds),
+		fmt.Sprintf("  %s calls, %s failed, cost %s USD, %s without a price", count(s.calls), count(s.failed), s.cost, count(s.unpriced)),
 		"",
-		bold("every offset has one verdict"),
-		fmt.Sprintf("  %s read = %s counted + %s duplicate + %s quarantined + %s ignored + %s late + %s gap%s", count(r.Scanned),
-			count(r.Counted), count(r.Duplicate), count(r.Quarantined), count(r.Ignored), count(r.Late), count(r.Gap), r.mark()),
+		bold("every offset has one verdict") + r.mark(),
+		fmt.Sprintf("  %s read = %s counted + %s duplicate + %s quarantined", count(r.Scanned),
+			count(r.Counted), count(r.Duplicate), count(r.Quarantined)),
+		fmt.Sprintf("    + %s ignored + %s late + %s gap", count(r.Ignored), count(r.Late), count(r.Gap)),
 		fmt.Sprintf("  %s events = %s new + %s sent before + %s late + %s conflicting",
 			count(s.events.New+s.events.Duplicate+s.events.Late+s.events.Conflicting),
 			count(s.events.New), count(s.events.Duplicate), count(s.events.Late), count(s.events.Conflicting)),
-	)
+	}
 }
 
 // mark says whether the line adds up.
@@ -143,21 +136,25 @@ func (r recordVerdicts) mark() string {
 
 func (m model) errors() []string {
 	s := m.last
-	lines := []string{bold("calls that failed, last 2 minutes") + "  " + s.errorRates(), ""}
-	lines = append(lines, bold(fmt.Sprintf("%-14s %-24s %-22s %6s  %-8s  %s", "newest errors", "reason", "code", "count", "at (UTC)", "newest trace")))
+	lines := []string{bold("calls that failed, last 2 minutes"), "  " + s.errorRates(), ""}
+	width := len("newest errors")
 	for _, g := range s.groups {
-		lines = append(lines, fmt.Sprintf("%s %-24s %-22s %6s  %-8s  %s", colour(g.Category),
-			g.Reason, orDash(g.Code), count(g.Count), g.Newest.UTC().Format("15:04:05"), orDash(g.TraceID)))
+		width = max(width, len(g.cause()))
+	}
+	lines = append(lines, bold(fmt.Sprintf("%-*s %7s  %-36s  %s", width, "newest errors", "count", "newest trace", "at (UTC)")))
+	for _, g := range s.groups {
+		lines = append(lines, fmt.Sprintf("%s %7s  %-36s  %s",
+			colour(g.Category, fmt.Sprintf("%-*s", width, g.cause())), count(g.Count), orDash(g.TraceID), g.Newest.UTC().Format("15:04:05")))
 	}
 	return lines
 }
 
 // colour tells the categories apart.
-func colour(category string) string {
+func colour(category, text string) string {
 	colours := map[string]string{
 		"api_error": "3", "parsing_error": "5", "data_error": "6", "model_error": "4", "system_error": "1",
 	}
-	return lipgloss.NewStyle().Foreground(lipgloss.Color(colours[category])).Render(fmt.Sprintf("%-14s", category))
+	return lipgloss.NewStyle().Foreground(lipgloss.Color(colours[category])).Render(text)
 }
 
 func (m model) footer() []string {

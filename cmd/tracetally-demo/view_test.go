@@ -57,7 +57,7 @@ func TestTheScreenShowsTheNumbers(t *testing.T) {
 	m, _ := aModel().Update(tea.WindowSizeMsg{Width: 200, Height: 60})
 	m, _ = m.Update(anySample(15 * time.Second))
 	for _, want := range []string{
-		"98 events/s", "17 records, 0.4 s", "23.4567 USD", "adds up", "api_error 12.0 %", "rate_limit", "429", "5f6e7a8b9c0d1e2f3a4b5c6d7e8f9a0b",
+		"98 events/s", "lag 17 records, 0.4 s", "23.4567 USD", "adds up", "api_error 12.0 %", "api_error/rate_limit 429", "5f6e7a8b9c0d1e2f3a4b5c6d7e8f9a0b",
 		"incident: anthropic answers 429", "psql -h",
 	} {
 		if !strings.Contains(m.View(), want) {
