@@ -34,6 +34,7 @@ type codecs struct {
 
 	onceZstd sync.Once
 	zstd     *zstd.Decoder // has a decoder per core and waits for a free one
+	wideZstd *zstd.Decoder
 	zstdErr  error
 }
 
@@ -147,20 +148,44 @@ func unsnappyBlock(src, dst []byte, limit int) ([]byte, error) {
 	return dst[:len(dst)+len(out)], nil
 }
 
+// zstdWindow is the largest window that a frame may ask for: the most that zstd's own command line makes. It costs nothing,
+// because a whole frame is unpacked into one buffer.
+const zstdWindow = 1 << 31
+
+// openZstd makes two decoders. The first has the limit on its memory, which it takes for one on the window too. So frames
+// of level 20 and above, whose window is 32 MiB and more however little they hold, go to the second, which is bounded by
+// the buffer that it gets; but it cannot tell a buffer too small from a corrupt frame, so that has to be the largest.
+func (c *codecs) openZstd() {
+	c.zstd, c.zstdErr = zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderLowmem(true),
+		zstd.WithDecoderMaxMemory(uint64(c.limit)))
+	if c.zstdErr == nil {
+		c.wideZstd, c.zstdErr = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+			zstd.WithDecodeAllCapLimit(true), zstd.WithDecoderMaxWindow(zstdWindow))
+	}
+}
+
 func (c *codecs) unzstd(src, dst []byte) ([]byte, error) {
-	c.onceZstd.Do(func() {
-		c.zstd, c.zstdErr = zstd.NewReader(nil,
-			zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(uint64(c.limit)), zstd.WithDecoderLowmem(true))
-	})
-	if c.zstdErr != nil {
+	if c.onceZstd.Do(c.openZstd); c.zstdErr != nil {
 		return nil, fmt.Errorf("set up zstd: %w", c.zstdErr)
 	}
-	out, err := c.zstd.DecodeAll(src, dst)
+	var head zstd.Header
+	if err := head.Decode(src); err != nil {
+		return nil, fmt.Errorf("unpack zstd: %w", err)
+	}
+	decoder := c.zstd
+	wide := !head.SingleSegment && head.WindowSize > uint64(c.limit)
+	if wide {
+		decoder, dst = c.wideZstd, make([]byte, 0, c.limit)
+	}
+	out, err := decoder.DecodeAll(src, dst)
 	if errors.Is(err, zstd.ErrDecoderSizeExceeded) {
 		return nil, errTooLarge
 	}
 	if err != nil {
 		return nil, fmt.Errorf("unpack zstd: %w", err)
+	}
+	if wide {
+		out = bytes.Clone(out)
 	}
 	return out, nil
 }

@@ -2,7 +2,9 @@ package consumer_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"sync"
 	"testing"
@@ -162,27 +164,68 @@ func TestWorkThatReturnsEarlyCostsTheOthersNothing(t *testing.T) {
 	client := newClient(t, cluster, nil)
 	ctx, stop := context.WithCancel(patient(t))
 	returned, calls := make(chan struct{}), make(chan consumer.Assigned, 10)
-	done := make(chan error, 1)
-	go func() {
-		done <- client.Run(ctx, func(ctx context.Context, p consumer.Assigned) {
-			calls <- p
-			if p.Partition == 0 {
-				close(returned)
-				return
-			}
-			<-returned
-			select {
-			case <-ctx.Done():
-				t.Error("the generation ended with the work that returned")
-			case <-time.After(100 * time.Millisecond): // several heartbeats and looks at the partitions
-			}
-			stop()
-			<-ctx.Done()
-		})
-	}()
-	if err := <-done; err != nil || len(calls) != 2 {
+	err := client.Run(ctx, func(work context.Context, p consumer.Assigned) {
+		calls <- p
+		if p.Partition == 0 {
+			close(returned)
+			return
+		}
+		<-returned
+		heartbeats := cluster.Fake().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, Observe: true, Count: -1})
+		if err := heartbeats.Wait(work, 2); err != nil {
+			t.Errorf("the generation ended with the work that returned: %v", err)
+		}
+		stop()
+	})
+	if err != nil || len(calls) != 2 {
 		t.Errorf("Run = %v after %d calls, want nil after 2", err, len(calls))
 	}
+}
+
+// muteBroker takes connections and never says a word.
+func muteBroker(t *testing.T) (addr string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	var accepting sync.WaitGroup
+	accepting.Go(func() {
+		var conns []net.Conn
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				break
+			}
+			conns = append(conns, conn)
+		}
+		for _, conn := range conns {
+			_ = conn.Close()
+		}
+	})
+	t.Cleanup(func() {
+		_ = listener.Close()
+		accepting.Wait()
+	})
+	return listener.Addr().String()
+}
+
+func TestShutdownCutsOffABrokerThatNeverAnswers(t *testing.T) {
+	t.Parallel()
+	mute := muteBroker(t)
+	client, err := consumer.New(consumer.Config{Brokers: []string{mute}, GroupID: "g", Topics: []string{"t"}})
+	must(t, err)
+	ctx, stop := context.WithCancel(patient(t))
+	done := make(chan error, 1)
+	go func() { done <- client.Run(ctx, func(context.Context, consumer.Assigned) {}) }()
+	short, cancel := context.WithTimeout(ctx, 10*time.Millisecond)
+	defer cancel()
+	if _, err := client.Bounds(short, "t", 0); err == nil || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Bounds = %v, want the end of its context", err)
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Errorf("Run = %v", err)
+	}
+	must(t, client.Close())
 }
 
 func TestMirroredOffsetsReachTheGroup(t *testing.T) {

@@ -17,7 +17,8 @@ const (
 	uncommitted, committed int8 = 0, 1
 )
 
-// Bounds asks the leader what the log has. It waits for a leader until ctx ends.
+// Bounds asks the leader what the log of a partition of Config.Topics has. It waits for a leader until ctx ends; the error
+// is ErrUnavailable then.
 func (c *Client) Bounds(ctx context.Context, topic string, partition int32) (Bounds, error) {
 	var b Bounds
 	err := c.retry(ctx, func() (err error) {

@@ -156,19 +156,19 @@ func TestDamageOnDiskCostsItsBatchOnly(t *testing.T) {
 	t.Parallel()
 	middle := sound(10, 5)
 	logs := map[string][]byte{
-		"flipped bit in a record":    with(middle, len(middle)-1, 'x'),
-		"flipped bit in the CRC":     kafkatest.Batch{Base: 10, Count: 5, BadCRC: true, Records: [][]byte{record(0)}}.Bytes(),
-		"last offset far away":       with(middle, 23, 0x7f),
-		"last offset negative":       with(middle, 23, 0xff),
-		"magic of the future":        with(middle, 16, 3),
-		"magic of the past":          with(middle, 16, 1),
-		"a message of the past":      outdated(14),
-		"length too small":           with(with(middle, 11, 4), 10, 0),
-		"length negative":            with(middle, 8, 0xff),
-		"length far too large":       with(middle, 8, 0x7f),
-		"length a little too large":  kafkatest.Batch{Base: 10, Count: 5, LyingSize: 200, Records: [][]byte{record(0)}}.Bytes(),
-		"last delta and CRC wrong":   kafkatest.Batch{Base: 10, LastDelta: 1 << 30, BadCRC: true, Records: [][]byte{record(0)}}.Bytes(),
-		"unknown codec":              kafkatest.Batch{Base: 10, Count: 5, Attributes: 6, Payload: []byte("?")}.Bytes(),
+		"flipped bit in a record":   with(middle, len(middle)-1, 'x'),
+		"flipped bit in the CRC":    kafkatest.Batch{Base: 10, Count: 5, BadCRC: true, Records: [][]byte{record(0)}}.Bytes(),
+		"last offset far away":      with(middle, 23, 0x7f),
+		"last offset negative":      with(middle, 23, 0xff),
+		"magic of the future":       with(middle, 16, 3),
+		"magic of the past":         with(middle, 16, 1),
+		"a message of the past":     outdated(14),
+		"length too small":          with(with(middle, 11, 4), 10, 0),
+		"length negative":           with(middle, 8, 0xff),
+		"length far too large":      with(middle, 8, 0x7f),
+		"length a little too large": kafkatest.Batch{Base: 10, Count: 5, LyingSize: 200, Records: [][]byte{record(0)}}.Bytes(),
+		"last delta and CRC wrong":  kafkatest.Batch{Base: 10, LastDelta: 1 << 30, BadCRC: true, Records: [][]byte{record(0)}}.Bytes(),
+		"unknown codec":             kafkatest.Batch{Base: 10, Count: 5, Attributes: 6, Payload: []byte("?")}.Bytes(),
 	}
 	for name, damaged := range logs {
 		for _, place := range []string{"in the middle", "at the end"} {

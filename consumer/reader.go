@@ -37,7 +37,7 @@ type Reader struct {
 	retryAt  time.Time
 }
 
-// Reader reads a partition from offset on. It does not ask the broker anything yet.
+// Reader reads a partition of one of Config.Topics from offset on. It does not ask the broker anything yet.
 func (c *Client) Reader(topic string, partition int32, offset int64) *Reader {
 	return &Reader{
 		client: c, topic: topic, partition: partition, offset: offset, suspect: -1,
@@ -54,7 +54,8 @@ func (r *Reader) Offset() int64 { return r.offset }
 // an empty Chunk.
 //
 // Errors: *OutOfRange is final. One that is ErrUnavailable will pass: call Next again, which waits before it asks again,
-// never longer than about MaxWait at a time. Else the context's.
+// never longer than about MaxWait at a time. Else the context's. A broker that takes a request and never answers is given
+// up after answerTimeout; the context ends that wait too.
 func (r *Reader) Next(ctx context.Context) (Chunk, error) {
 	r.Release()
 	if r.gone != nil {
@@ -140,17 +141,18 @@ func (r *Reader) fetch(ctx context.Context) error {
 		return unavailable(err)
 	}
 	r.body = msg.(*fetchResponse).body
-	if r.log, err = readFetched(r.body, r.topic, r.partition, long != nil); err != nil {
+	log, err := readFetched(r.body, r.topic, r.partition, long != nil)
+	if err != nil {
 		return unavailable(err)
 	}
-	if r.log.code == kafka.OffsetOutOfRange || (r.log.code == 0 && r.log.logStart > r.offset) {
+	if log.code == kafka.OffsetOutOfRange || (log.code == 0 && log.logStart > r.offset) {
 		return r.outOfRange(ctx)
 	}
-	if err := wrapCode(int16(r.log.code), "fetch", r.topic, r.partition); err != nil {
+	if err := wrapCode(int16(log.code), "fetch", r.topic, r.partition); err != nil {
 		return unavailable(err) // whatever it is, an operator may mend it while we wait
 	}
-	r.rest, r.fresh = r.log.records, r.offset
-	r.filter.reset(r.log.aborted)
+	r.log, r.rest, r.fresh = log, log.records, r.offset
+	r.filter.reset(log.aborted)
 	return nil
 }
 

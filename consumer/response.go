@@ -10,7 +10,6 @@ import (
 // fetched is what a response says of the one partition that was asked for. Slices point into the response.
 type fetched struct {
 	code                                kafka.Error
-	throttleMillis                      int32
 	highWatermark, lastStable, logStart int64
 	aborted                             []abortedTxn
 	records                             []byte
@@ -25,8 +24,8 @@ var errNoAnswer = errors.New("broker's answer cannot be read")
 // records go as far as the bytes do.
 func readFetched(body []byte, topic string, partition int32, cut bool) (fetched, error) {
 	c := cursor{b: body}
-	f := fetched{throttleMillis: c.int32()}
-	f.code = kafka.Error(c.int16())
+	c.int32() // throttle time: the broker itself delays what it throttles
+	f := fetched{code: kafka.Error(c.int16())}
 	c.int32() // session id
 	topics := c.int32()
 	if f.code != 0 || topics == 0 {

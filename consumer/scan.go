@@ -124,6 +124,9 @@ func (r *Reader) take(b *batch) {
 // decode gives the reason why nothing of the batch can be used, or none.
 func (r *Reader) decode(b *batch) schemas.Reason {
 	payload := b.payload
+	if b.count == 0 && len(payload) == 0 {
+		return "" // compaction took everything, and may have left the codec
+	}
 	if b.codec() != codecNone {
 		var err error
 		if payload, err = r.unpack(b); err != nil {
