@@ -78,6 +78,8 @@ type Decoder struct {
 	usage   []byte // the path of a leaf of the raw usage object
 	inputs  []CostInput
 	stack   exceptions
+	// lastURL and lastHost are the last base URL and what was made of it.
+	lastURL, lastHost string
 	// recovered is what an object in the place of the user's id holds.
 	recovered properties
 }

@@ -1,6 +1,9 @@
 package schemas
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+)
 
 // event reads one event of PostHog's shape. wrap is the object around it that has an id and a time too, or nil.
 func (d *Decoder) event(sh, wrap *shape) Reason {
@@ -19,9 +22,8 @@ func (d *Decoder) event(sh, wrap *shape) Reason {
 	if len(d.result.Events) >= MaxEvents {
 		return TooWide
 	}
-	d.result.Events = append(d.result.Events, Decoded{Ignored: kind == 0})
-	out := &d.result.Events[len(d.result.Events)-1]
-	out.Event.Kind = kind
+	out := d.nextEvent()
+	out.Ignored, out.Event.Kind = kind == 0, kind
 	d.identify(&out.Event, sh, wrap)
 	if kind == 0 {
 		return ""
@@ -33,6 +35,18 @@ func (d *Decoder) event(sh, wrap *shape) Reason {
 		return ClockSkew
 	}
 	return ""
+}
+
+// nextEvent is room for one more event, emptied in place: an event is large enough that building and copying one shows.
+func (d *Decoder) nextEvent() *Decoded {
+	n := len(d.result.Events)
+	if n == cap(d.result.Events) {
+		d.result.Events = slices.Grow(d.result.Events, 1)
+	}
+	d.result.Events = d.result.Events[:n+1]
+	out := &d.result.Events[n]
+	*out = Decoded{}
+	return out
 }
 
 // identify sets id and time. An event without an id of its own gets one from its position: its producer is not

@@ -32,8 +32,15 @@ func (p *properties) get(f field) value {
 
 // any tells whether one of the fields from first to last holds a value.
 func (p *properties) any(first, last field) bool {
-	for f := first; f <= last; f++ {
-		if p.has[f>>6]>>(f&63)&1 == 1 {
+	for w := first >> 6; w <= last>>6; w++ {
+		mask := ^uint64(0)
+		if w == first>>6 {
+			mask <<= first & 63
+		}
+		if w == last>>6 {
+			mask &= ^uint64(0) >> (63 - last&63)
+		}
+		if p.has[w]&mask != 0 {
 			return true
 		}
 	}

@@ -6,65 +6,92 @@ import (
 )
 
 // text consumes a string whose opening quote is at pos. Its escapes are checked, not resolved.
+//
+// Prompts are most of the bytes of a topic and are only ever passed over, here and in textInText: eight bytes a step, in
+// one function, since text is full of escapes and a call for each of them would cost more than the bytes between.
 func (s *scanner) text() (value, bool) {
 	if s.esc {
 		return s.textInText()
 	}
-	start := s.pos + 1
+	b, start := s.buf, s.pos+1
 	escaped := false
-	for i := start; ; {
-		i = stop(s.buf, i)
-		if i >= len(s.buf) {
-			return value{}, s.fail(Malformed)
+	for i := start; i < len(b); {
+		if i+8 <= len(b) {
+			hit := special(binary.LittleEndian.Uint64(b[i:]))
+			if hit == 0 {
+				i += 8
+				continue
+			}
+			i += bits.TrailingZeros64(hit) >> 3
 		}
-		switch s.buf[i] {
-		case '"':
+		switch c := b[i]; {
+		case c == '"':
 			s.pos = i + 1
-			return value{raw: s.buf[start:i], kind: jsonString, escaped: escaped}, true
-		case '\\':
-			n := escapeLen(s.buf[i:])
-			if n == 0 {
+			return value{raw: b[start:i], kind: jsonString, escaped: escaped}, true
+		case c == '\\':
+			escaped = true
+			if i+1 < len(b) && simpleEscape[b[i+1]] {
+				i += 2
+				continue
+			}
+			if escapeLen(b[i:]) == 0 {
 				return value{}, s.fail(Malformed)
 			}
-			i += n
-			escaped = true
-		default:
+			i += 6
+		case c < ' ':
 			return value{}, s.fail(Malformed)
+		default: // one of the last seven bytes
+			i++
 		}
 	}
+	return value{}, s.fail(Malformed)
 }
 
 // textInText is text for a string inside of a JSON string: \" ends it, \\ begins one of its own escapes.
 func (s *scanner) textInText() (value, bool) {
-	start := s.pos + 2
+	b, start := s.buf, s.pos+2
 	escaped := false
-	for i := start; ; {
-		i = stop(s.buf, i)
-		if i+1 >= len(s.buf) || s.buf[i] != '\\' {
-			return value{}, s.fail(Malformed) // a bare quote ends the outer string, a control byte is not JSON
+	for i := start; i+1 < len(b); {
+		if i+8 <= len(b) {
+			hit := special(binary.LittleEndian.Uint64(b[i:]))
+			if hit == 0 {
+				i += 8
+				continue
+			}
+			i += bits.TrailingZeros64(hit) >> 3
 		}
-		if s.buf[i+1] == '"' {
+		switch c := b[i]; {
+		case c == '\\' && i+2 < len(b) && b[i+1] == '\\' && b[i+2] != '"' && simpleEscape[b[i+2]] && b[i+2] != '\\':
+			escaped = true
+			i += 3
+		case c == '\\' && i+1 < len(b) && b[i+1] == '"':
 			s.pos = i + 2
-			return value{raw: s.buf[start:i], kind: jsonString, esc: true, escaped: escaped}, true
-		}
-		n := s.escapeInText(s.buf[i:])
-		if n == 0 {
+			return value{raw: b[start:i], kind: jsonString, esc: true, escaped: escaped}, true
+		case c == '\\':
+			n := s.escapeInText(b[i:])
+			if n == 0 {
+				return value{}, s.fail(Malformed)
+			}
+			escaped = true
+			i += n
+		case c == '"' || c < ' ': // the end of the outer string, or no JSON
 			return value{}, s.fail(Malformed)
+		default:
+			i++
 		}
-		i += n
-		escaped = true
 	}
+	return value{}, s.fail(Malformed)
 }
+
+// simpleEscape holds the characters that may follow a backslash, but u.
+var simpleEscape = [256]bool{'"': true, '\\': true, '/': true, 'b': true, 'f': true, 'n': true, 'r': true, 't': true}
 
 // escapeLen is the length of the escape that b begins with, 0 if it is none.
 func escapeLen(b []byte) int {
-	if len(b) < 2 {
-		return 0
-	}
-	switch b[1] {
-	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+	if len(b) > 1 && simpleEscape[b[1]] {
 		return 2
-	case 'u':
+	}
+	if len(b) > 1 && b[1] == 'u' {
 		if _, ok := hex4(b[2:]); ok {
 			return 6
 		}
@@ -75,6 +102,9 @@ func escapeLen(b []byte) int {
 // escapeInText is the length of what stands for one character, or for one inner escape, at a backslash in an escaped
 // text; 0 if the inner text would not be JSON, or (odd) if only unescaping can tell.
 func (s *scanner) escapeInText(b []byte) int {
+	if len(b) < 2 {
+		return 0
+	}
 	switch b[1] {
 	case '/':
 		return 2
@@ -152,15 +182,17 @@ const (
 	highs = 0x8080808080808080
 )
 
-// stop is the position of the first quote, backslash or control byte of b at or after i, len(b) if there is none. Prompts
-// are most of the bytes of a topic and are only ever skipped, by this loop: eight bytes a step, with the zero-in-word
-// test (Hacker's Delight, 6-1); its lowest hit is exact.
+// special marks the quotes, backslashes and control bytes of eight bytes: the high bit of the lowest one is exact, those
+// above it may err (zero-in-word test, Hacker's Delight 6-1).
+func special(w uint64) uint64 {
+	quote, slash := w^('"'*ones), w^('\\'*ones)
+	return (((quote - ones) &^ quote) | ((slash - ones) &^ slash) | ((w - ' '*ones) &^ w)) & highs
+}
+
+// stop is the position of the first quote, backslash or control byte of b at or after i, len(b) if there is none.
 func stop(b []byte, i int) int {
 	for ; i+8 <= len(b); i += 8 {
-		w := binary.LittleEndian.Uint64(b[i:])
-		quote, slash := w^('"'*ones), w^('\\'*ones)
-		hit := ((quote - ones) &^ quote) | ((slash - ones) &^ slash) | ((w - ' '*ones) &^ w)
-		if hit &= highs; hit != 0 {
+		if hit := special(binary.LittleEndian.Uint64(b[i:])); hit != 0 {
 			return i + bits.TrailingZeros64(hit)>>3
 		}
 	}

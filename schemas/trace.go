@@ -94,7 +94,8 @@ func (d *Decoder) fillUser(out *Decoded, sh *shape) {
 	anonymous := out.Event.Kind == ExceptionEvent && d.truth(p.get(fPersonProfile)) == Some(false)
 	if !object && v.scalar() && !anonymous {
 		text, _ := d.plain(v)
-		if string(text) != "[object Object]" && d.traceIDOf(text) != out.Event.TraceID {
+		norm, _ := appendTraceID(d.key[:0], text)
+		if d.key = norm; string(text) != "[object Object]" && (len(norm) == 0 || string(norm) != out.Event.TraceID) {
 			out.Sensitive.UserID = unsafeString(text)
 		}
 	}

@@ -31,7 +31,11 @@ func (d *Decoder) fillUsage(e *Event, p *properties) Reason {
 	u.Framework = d.framework(e, p)
 	if v := p.get(fBaseURL); v.kind == jsonString {
 		text, _ := d.plain(v)
-		u.BaseURLHost = d.host(text, &e.Warnings)
+		if string(text) != d.lastURL { // an application has one, so the last one answers nearly every time
+			d.lastURL = string(text[:min(len(text), maxURLBytes)])
+			d.lastHost = d.host([]byte(d.lastURL))
+		}
+		u.BaseURLHost = d.lastHost
 	}
 	e.EstimatedCostUSD = d.usd(p.get(fEstimatedCost))
 	d.inputs = d.inputs[:0]
@@ -72,8 +76,11 @@ func (d *Decoder) framework(e *Event, p *properties) string {
 	return ""
 }
 
+// maxURLBytes bounds what is looked at of a base URL.
+const maxURLBytes = 1024
+
 // host is the lower-case host of a URL, without user, port and path: a URL may hold credentials, a host does not.
-func (d *Decoder) host(url []byte, w *Warnings) string {
+func (d *Decoder) host(url []byte) string {
 	if i := bytes.Index(url, []byte("://")); i >= 0 {
 		url = url[i+3:]
 	}
@@ -88,7 +95,8 @@ func (d *Decoder) host(url []byte, w *Warnings) string {
 	for _, c := range url {
 		d.scratch = append(d.scratch, lower(c))
 	}
-	return d.names.text(d.tidy(d.scratch[start:len(d.scratch):len(d.scratch)], true, w))
+	var odd Warnings // of a host that is none: it decides nothing, and the URL is not kept
+	return d.names.text(d.tidy(d.scratch[start:len(d.scratch):len(d.scratch)], true, &odd))
 }
 
 // reported is the producer's own figure: the total, else the sum of its parts if both sides are there.
