@@ -3,6 +3,7 @@ package enrich_test
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/tracetally/tracetally/enrich"
@@ -193,6 +194,35 @@ func TestPricingACallAllocatesNothing(t *testing.T) {
 	var s schemas.Sensitive
 	if n := testing.AllocsPerRun(100, func() { e.Apply(&ev, &s) }); n != 0 {
 		t.Errorf("%v allocations per event", n)
+	}
+}
+
+// TestEnrichersShareABook runs under the race detector.
+func TestEnrichersShareABook(t *testing.T) {
+	cases := readCases(t)
+	book, err := enrich.LoadBook(enrich.BookConfig{Files: []enrich.PriceFile{{Name: "prices.json", Data: readPrices(t)}}, Only: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	totals := make([]schemas.Decimal, 4)
+	for i := range totals {
+		e, err := enrich.New(enrich.Config{Book: book})
+		if err != nil {
+			t.Fatal(err)
+		}
+		wg.Go(func() {
+			for _, c := range cases {
+				ev := apply(t, e, c.Event)
+				totals[i] = totals[i].Add(ev.CostUSD.V)
+			}
+		})
+	}
+	wg.Wait()
+	for i := range totals {
+		if totals[i].Cmp(totals[0]) != 0 || totals[i].Sign() == 0 {
+			t.Errorf("enricher %d counts %s, enricher 0 %s", i, totals[i], totals[0])
+		}
 	}
 }
 
