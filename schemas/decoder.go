@@ -183,6 +183,7 @@ func (d *Decoder) document(b []byte) Reason {
 		}
 		if line == 0 {
 			d.result.Wrappers = append([]string{"ndjson"}, d.result.Wrappers...)
+			d.headers.uuid = nil
 		}
 	}
 }
@@ -234,6 +235,7 @@ func (d *Decoder) array(s *scanner, wrappers int) bool {
 	if len(d.result.Wrappers) < wrappers {
 		d.result.Wrappers = append(d.result.Wrappers, "array")
 	}
+	d.headers.uuid = nil // it cannot be the id of several events
 	if !s.open() {
 		return false
 	}

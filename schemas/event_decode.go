@@ -31,7 +31,7 @@ func (d *Decoder) event(sh, wrap *shape) Reason {
 	if r := d.fill(unsafeString(text), out, sh); r != "" {
 		return r
 	}
-	if ts := d.record.Timestamp; !ts.IsZero() && out.Event.Time.Sub(ts) > MaxSkew {
+	if ts := d.recordTime(); !ts.IsZero() && out.Event.Time.Sub(ts) > MaxSkew {
 		return ClockSkew
 	}
 	return ""

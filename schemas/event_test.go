@@ -144,6 +144,16 @@ func TestTimeComesFromTheBytesOfTheRecord(t *testing.T) {
 	}
 }
 
+func TestAbsurdRecordTimestampsAreNoTime(t *testing.T) {
+	for _, ts := range []time.Time{{}, time.UnixMilli(-1), time.UnixMilli(1 << 62), time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC)} {
+		rec := recordOf([]byte(`{"event":"$ai_generation","properties":{}}`))
+		rec.Timestamp = ts
+		if e := NewDecoder(DecoderConfig{}).Decode(rec).Events[0].Event; !e.Time.IsZero() || e.Warnings != WarnBadTime {
+			t.Errorf("%v: time %v, warnings %v", ts, e.Time, e.Warnings.Names())
+		}
+	}
+}
+
 func TestSpanThatPostHogTookInIsStampedAtItsEnd(t *testing.T) {
 	e := decodeProps(t, "$ai_generation", `"$ai_ingestion_source":"otel","$ai_latency":1.5`).Event
 	if want := time.Date(2026, 11, 22, 2, 23, 58, 517_000_000, time.UTC); !e.Time.Equal(want) || e.Usage.Framework != "otel" {

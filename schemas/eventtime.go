@@ -25,8 +25,19 @@ func (d *Decoder) timeOf(stamp value, id string, w *Warnings) time.Time {
 	if t, ok := uuidTime(id); ok {
 		return t
 	}
-	return d.record.Timestamp.Truncate(time.Microsecond)
+	return d.recordTime()
 }
+
+// recordTime is the record's timestamp, zero if it has none or one that was never a time: Kafka takes any 64-bit number.
+func (d *Decoder) recordTime() time.Time {
+	t := d.record.Timestamp.UTC()
+	if !plausible(t) {
+		return time.Time{}
+	}
+	return t.Truncate(time.Microsecond)
+}
+
+func plausible(t time.Time) bool { return t.Year() >= minYear && t.Year() <= maxYear }
 
 // uuidTime is the time in a UUID of version 7: its first 48 bits are milliseconds since 1970 (RFC 9562, 5.7).
 func uuidTime(id string) (time.Time, bool) {
@@ -45,7 +56,7 @@ func uuidTime(id string) (time.Time, bool) {
 		ms = ms<<8 | int64(c)
 	}
 	t := time.UnixMilli(ms).UTC()
-	return t, t.Year() >= minYear && t.Year() <= maxYear
+	return t, plausible(t)
 }
 
 // parseTime reads RFC 3339 with any offset and fraction, and ClickHouse's form of it: a space instead of the T and no
@@ -70,7 +81,7 @@ func parseTime(b []byte) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	t = t.Add(-offset).Truncate(time.Microsecond)
-	return t, t.Year() >= minYear && t.Year() <= maxYear
+	return t, plausible(t)
 }
 
 // number reads digits only.

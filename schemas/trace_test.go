@@ -137,6 +137,16 @@ func TestEveryEventHasAnIDThatAReplayRepeats(t *testing.T) {
 			}
 		}
 	}
+	for _, none := range []string{`"undefined"`, `"null"`, `"00000000-0000-0000-0000-000000000000"`, `true`, `false`, `{}`, `null`, `" "`} {
+		if e := decodeOne(t, `{"event":"$ai_generation","properties":{},"uuid":`+none+`}`).Event; e.ID != "events/3/17/0" || !e.IDMade {
+			t.Errorf("uuid %s: id %q", none, e.ID)
+		}
+	}
+	several := recordOf([]byte(`[{"event":"$ai_generation","properties":{}},{"event":"$ai_generation","properties":{}}]`))
+	several.Headers = []Header{{Key: "uuid", Value: []byte("from-header")}}
+	if events := NewDecoder(DecoderConfig{}).Decode(several).Events; events[0].Event.ID == events[1].Event.ID {
+		t.Errorf("two events share the id %q", events[0].Event.ID)
+	}
 	rec := recordOf([]byte(`{"event":"$ai_generation","properties":{}}`))
 	rec.Headers = []Header{{Key: "uuid", Value: []byte("from-header")}}
 	if e := NewDecoder(DecoderConfig{}).Decode(rec).Events[0].Event; e.ID != "from-header" || e.IDMade {

@@ -94,9 +94,10 @@ func (d *Decoder) traceIDOf(text []byte) string {
 }
 
 // eventID is an id that is compared as it is (an event's, a request's): as sent, a UUID in lower case so that the same
-// event meets itself whoever wrote it, a hash if it cannot be kept.
+// event meets itself whoever wrote it, a hash if it cannot be kept. What stands for a missing id is none: with "undefined"
+// for an id, all events but the first would be duplicates.
 func (d *Decoder) eventID(v value) string {
-	if !v.scalar() {
+	if v.kind != jsonString && v.kind != jsonNumber {
 		return ""
 	}
 	text, _ := d.plain(v)
@@ -105,6 +106,9 @@ func (d *Decoder) eventID(v value) string {
 
 func (d *Decoder) eventIDOf(text []byte) string {
 	text = trimSpace(text)
+	if noTraceID(text) {
+		return ""
+	}
 	b := d.key[:0]
 	switch {
 	case len(text) == 36 && hexID(text):
