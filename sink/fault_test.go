@@ -1,0 +1,397 @@
+package sink
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tracetally/tracetally/schemas"
+)
+
+// commitMessage is how COMMIT travels: a simple query.
+const commitMessage = "Q\x00\x00\x00\x0bcommit\x00"
+
+// lossy stands between a store and the server and cuts the connection at one COMMIT: before the server hears of it, or
+// after the server has answered.
+type lossy struct {
+	server string
+	mu     sync.Mutex
+	armed  string // "", "before", "after"
+	meet   func() // runs between the server's answer and the cut
+}
+
+// through starts the proxy and returns the URL that leads through it.
+func (l *lossy) through(t *testing.T, raw string) string {
+	t.Helper()
+	u, err := url.Parse(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.server = u.Host
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var g sync.WaitGroup
+	t.Cleanup(func() {
+		_ = listener.Close()
+		g.Wait()
+	})
+	g.Go(func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			g.Go(func() { l.serve(client) })
+		}
+	})
+	u.Host = listener.Addr().String()
+	return u.String()
+}
+
+func (l *lossy) serve(client net.Conn) {
+	defer func() { _ = client.Close() }()
+	server, err := net.Dial("tcp", l.server)
+	if err != nil {
+		return
+	}
+	defer func() { _ = server.Close() }()
+	cut := make(chan struct{})
+	var g sync.WaitGroup
+	g.Go(func() { l.answers(client, server, cut) })
+	l.requests(client, server, cut)
+	_ = server.Close()
+	g.Wait()
+}
+
+// requests passes on what the client says, until a COMMIT is to be lost.
+func (l *lossy) requests(client, server net.Conn, cut chan struct{}) {
+	buf := make([]byte, 1<<16)
+	for {
+		n, err := client.Read(buf)
+		if err != nil {
+			return
+		}
+		if bytes.Equal(buf[:n], []byte(commitMessage)) {
+			switch l.disarm() {
+			case "before":
+				return
+			case "after":
+				close(cut)
+				_, _ = server.Write(buf[:n])
+				_, _ = io.Copy(io.Discard, client) // until the answering side closes it
+				return
+			}
+		}
+		if _, err := server.Write(buf[:n]); err != nil {
+			return
+		}
+	}
+}
+
+// answers passes on what the server says; the answer to a COMMIT that is to be lost ends the connection instead.
+func (l *lossy) answers(client, server net.Conn, cut chan struct{}) {
+	defer func() { _ = client.Close() }()
+	buf := make([]byte, 1<<16)
+	for {
+		n, err := server.Read(buf)
+		if err != nil {
+			return
+		}
+		select {
+		case <-cut:
+			if l.meet != nil {
+				l.meet()
+			}
+			return
+		default:
+		}
+		if _, err := client.Write(buf[:n]); err != nil {
+			return
+		}
+	}
+}
+
+func (l *lossy) disarm() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	was := l.armed
+	l.armed = ""
+	return was
+}
+
+func (l *lossy) fired() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.armed == ""
+}
+
+func TestLostAnswerToCommitCountsOnce(t *testing.T) {
+	t.Parallel()
+	for _, when := range []string{"before", "after"} {
+		t.Run("the connection is cut "+when+" the server commits", func(t *testing.T) {
+			t.Parallel()
+			direct := openStore(t, atNoon())
+			l := &lossy{armed: when}
+			cfg := atNoon()
+			cfg.URL = l.through(t, direct.cfg.URL)
+			s, err := Open(t.Context(), cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			log := randomLog(rand.New(rand.NewPCG(5, 5)), "x", 30)
+			out := commit(t, s, cut(acquire(t, s, "a", 0), log, 0, 30))[0]
+			if !l.fired() {
+				t.Fatal("no connection was cut")
+			}
+			clean := openStore(t, atNoon())
+			want := commit(t, clean, cut(acquire(t, clean, "a", 0), log, 0, 30))[0]
+			if out.Fenced || out.Records != want.Records || out.Events != want.Events || fmt.Sprint(out.New) != fmt.Sprint(want.New) {
+				t.Errorf("outcome = %+v, want %+v", out, want)
+			}
+			sameTables(t, dump(t, direct), dump(t, clean))
+		})
+	}
+}
+
+// TestLostAnswerAndNewOwner: the commit happened, its answer was lost, and before the worker asks again someone else has
+// committed more. The worker cannot know any more; it counts nothing, and the tables are right.
+func TestLostAnswerAndNewOwner(t *testing.T) {
+	t.Parallel()
+	direct := openStore(t, atNoon())
+	log := []logged{
+		{time: noon(), events: []schemas.Event{call("a", noon())}}, {time: noon(), events: []schemas.Event{call("b", noon())}},
+	}
+	var stolen []Outcome
+	l := &lossy{armed: "after"}
+	l.meet = func() { stolen = commit(t, direct, cut(acquire(t, direct, "a", 0), log, 1, 2)) }
+	cfg := atNoon()
+	cfg.URL = l.through(t, direct.cfg.URL)
+	s, err := Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	out := commit(t, s, cut(acquire(t, s, "a", 0), log, 0, 1))[0]
+	if !out.Fenced || out.New[0] {
+		t.Errorf("outcome = %+v, want fenced", out)
+	}
+	if stolen[0].Records.Counted != 1 {
+		t.Errorf("the new owner's outcome = %+v", stolen[0])
+	}
+	if n := one[int64](t, direct, "select sum(calls)::bigint from tracetally.calls_1h"); n != 2 {
+		t.Errorf("calls = %d, want 2", n)
+	}
+}
+
+// TestKilledBackendsAreRetried ends every session of the store again and again while it commits.
+func TestKilledBackendsAreRetried(t *testing.T) {
+	t.Parallel()
+	s := openStore(t, atNoon())
+	admin, err := pgx.Connect(t.Context(), s.cfg.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = admin.Close(context.Background()) }()
+	c := acquire(t, s, "a", 0)
+	log := randomLog(rand.New(rand.NewPCG(6, 6)), "x", 120)
+	stop := make(chan struct{})
+	var g errgroup.Group
+	g.Go(func() error {
+		tick := time.NewTicker(30 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-stop:
+				return nil
+			case <-tick.C:
+			}
+			const kill = `select pg_terminate_backend(pid) from pg_stat_activity
+				where datname = current_database() and pid <> pg_backend_pid() and application_name = 'tracetally'`
+			if _, err := admin.Exec(t.Context(), kill); err != nil {
+				return err
+			}
+		}
+	})
+	for at := 0; at < len(log); at += 10 {
+		if out := commit(t, s, cut(c, log, at, at+10))[0]; out.Fenced || out.Records.Sum() != 10 {
+			t.Errorf("outcome at %d = %+v", at, out)
+		}
+	}
+	close(stop)
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	clean := openStore(t, atNoon())
+	commit(t, clean, cut(acquire(t, clean, "a", 0), log, 0, len(log)))
+	sameTables(t, dump(t, s), dump(t, clean))
+}
+
+// TestRefusedRecordIsQuarantinedAlone: a cost with more decimals than numeric can hold. Nothing else of the transaction is
+// lost, in its own batch or in another.
+func TestRefusedRecordIsQuarantinedAlone(t *testing.T) {
+	t.Parallel()
+	s := openStore(t, atNoon())
+	var log, good []logged
+	for i := range 13 {
+		log = append(log, logged{time: noon(), events: []schemas.Event{call(fmt.Sprint("a", i), noon())}})
+		good = append(good, logged{time: noon(), events: []schemas.Event{call(fmt.Sprint("b", i), noon())}})
+	}
+	log[3] = logged{time: noon(), reject: schemas.Malformed}
+	log[4] = logged{}
+	log[5].events[0] = failed(log[5].events[0], schemas.APIError, "rate_limit")
+	poison := call("poison", noon())
+	poison.CostUSD = schemas.Some(schemas.NewDecimal(1, 20_000))
+	log[7].events = append(log[7].events, poison) // of two events one is bad: all or none
+	a, b := acquire(t, s, "a", 0), acquire(t, s, "b", 0)
+	out := commit(t, s, cut(a, log, 0, 13), cut(b, good, 0, 13))
+	if want := (RecordCounts{Counted: 10, Quarantined: 2, Ignored: 1}); out[0].Records != want || out[0].Events.New != 10 {
+		t.Errorf("outcome = %+v %+v, want %+v", out[0].Records, out[0].Events, want)
+	}
+	for i, isNew := range out[0].New {
+		if id := cut(a, log, 0, 13).Events[i].ID; isNew == (id == "poison" || id == "a7") {
+			t.Errorf("event %s: new = %v", id, isNew)
+		}
+	}
+	if out[1].Records.Counted != 13 {
+		t.Errorf("the other partition's outcome = %+v", out[1])
+	}
+	const ask = `select topic || from_offset || reason from tracetally.quarantine order by from_offset`
+	if got := column[string](t, s, ask); fmt.Sprint(got) != "[a3malformed a7database_rejected]" {
+		t.Errorf("quarantine = %v", got)
+	}
+	if next := one[int64](t, s, `select next_offset from tracetally.progress where topic = 'a' and anchor_offset = 12`); next != 13 {
+		t.Errorf("next = %d", next)
+	}
+	checkRollups(t, s)
+}
+
+func TestViolatedConstraintStopsTheWorkerAndWritesNothing(t *testing.T) {
+	t.Parallel()
+	s := openStore(t, atNoon())
+	exec(t, s, `alter table tracetally.ledger add constraint no_secret check (session_id <> 'secret')`)
+	c := acquire(t, s, "a", 0)
+	e := call("a", noon())
+	e.SessionID = "secret"
+	b := cut(c, []logged{{time: noon(), events: []schemas.Event{e}}}, 0, 1)
+	committer := NewCommitter(s, CommitterConfig{Interval: time.Millisecond})
+	ran := make(chan error, 1)
+	go func() { ran <- committer.Run(t.Context()) }()
+	_, err := committer.Submit(t.Context(), b)
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) || pg.Code != "23514" {
+		t.Errorf("Submit = %v, want SQLSTATE 23514", err)
+	}
+	if strings.Contains(err.Error(), "secret'") || !strings.Contains(err.Error(), "no_secret") {
+		t.Errorf("the error names values, or not the constraint: %v", err)
+	}
+	if err := <-ran; err == nil {
+		t.Error("Run went on")
+	}
+	if _, err := committer.Submit(t.Context(), b); !errors.Is(err, ErrStopped) {
+		t.Errorf("Submit after the end = %v, want ErrStopped", err)
+	}
+	if n := one[int64](t, s, `select next_offset from tracetally.progress`); n != 0 {
+		t.Errorf("next = %d, want 0", n)
+	}
+}
+
+func TestClashOfSeriesStopsTheWorker(t *testing.T) {
+	t.Parallel()
+	s := openStore(t, atNoon())
+	c := acquire(t, s, "a", 0)
+	commit(t, s, cut(c, []logged{{time: noon(), events: []schemas.Event{call("a", noon())}}}, 0, 1))
+	exec(t, s, `update tracetally.series set model = 'another'`)
+	w := newWork(&Batch{Claim: c, From: 1, To: 2, Events: []schemas.Event{call("b", noon())}, Records: []RecordEvents{{Offset: 1, N: 1}}})
+	if err := s.commitAll(t.Context(), []*work{w}); !errors.Is(err, ErrInvariant) {
+		t.Errorf("commit = %v, want ErrInvariant", err)
+	}
+}
+
+// TestDroppedPartitionIsMadeAgain: the worker remembers a day whose partition retention has taken away since.
+func TestDroppedPartitionIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	s := openStore(t, atNoon())
+	c := acquire(t, s, "a", 0)
+	log := []logged{
+		{time: noon(), events: []schemas.Event{call("a", noon())}}, {time: noon(), events: []schemas.Event{call("b", noon())}},
+	}
+	commit(t, s, cut(c, log, 0, 1))
+	exec(t, s, `drop table tracetally.ledger_20260314`)
+	if out := commit(t, s, cut(c, log, 1, 2))[0]; out.Records.Counted != 1 {
+		t.Errorf("outcome = %+v", out)
+	}
+}
+
+// TestCommittersSideBySideNeverDeadlock: two workers write the same rollup rows and each other's duplicates.
+func TestCommittersSideBySideNeverDeadlock(t *testing.T) {
+	t.Parallel()
+	a := openStore(t, atNoon())
+	b, err := Open(t.Context(), a.cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	log := randomLog(rand.New(rand.NewPCG(7, 7)), "x", 300)
+	var g errgroup.Group
+	for n, s := range []*Store{a, b} {
+		c := acquire(t, s, "a", int32(n))
+		g.Go(func() error {
+			for at := 0; at < len(log); at += 20 {
+				from := at
+				if n == 1 {
+					from = len(log) - 20 - at // the other way round
+				}
+				batch := cut(c, log, from, from+20)
+				shift := int64(at - from)
+				batch.From, batch.To, batch.Records = batch.From+shift, batch.To+shift, shifted(batch.Records, shift)
+				batch.Quarantined, batch.Gaps = nil, nil
+				if err := s.commitAll(t.Context(), []*work{newWork(batch)}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if n := one[int64](t, a, `select deadlocks from pg_stat_database where datname = current_database()`); n != 0 {
+		t.Errorf("%d deadlocks", n)
+	}
+	const sums = `select (select sum(events_new) from tracetally.progress) = (select count(*) from tracetally.ledger)`
+	if !one[bool](t, a, sums) {
+		t.Error("new events and rows of the ledger differ")
+	}
+	checkRollups(t, a)
+}
+
+func shifted(records []RecordEvents, by int64) []RecordEvents {
+	out := make([]RecordEvents, len(records))
+	for i, r := range records {
+		out[i] = RecordEvents{Offset: r.Offset + by, First: r.First, N: r.N}
+	}
+	return out
+}
+
+func exec(t *testing.T, s *Store, sql string) {
+	t.Helper()
+	if _, err := s.pool.Exec(t.Context(), sql); err != nil {
+		t.Fatal(err)
+	}
+}
