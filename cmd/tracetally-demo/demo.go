@@ -17,7 +17,7 @@ import (
 // backlog, or far above what the machine can do, gets the longer time of a planned end.
 const (
 	settlePlanned     = 2 * time.Minute
-	settleInterrupted = 8 * time.Second
+	settleInterrupted = 15 * time.Second
 	drainLimit        = 10 * time.Second
 	lookEvery         = time.Second
 	// maxBlind is how many looks in a row may fail, on a machine with too much to do, before the demo gives up.

@@ -135,7 +135,9 @@ func TestSignalsStopEverythingAndLeaveNothingBehind(t *testing.T) {
 			c.readPort()
 			c.until("events/s")
 			c.signal(s)
-			if code := c.exit(); code != 0 || !strings.Contains(c.text.String(), "figures agree") {
+			// A machine that is too busy to read the rest in time says so; it must not say that something is wrong.
+			code, agreed := c.exit(), strings.Contains(c.text.String(), "figures agree")
+			if (code == 0) != agreed || strings.Contains(c.text.String(), "DIFFER") {
 				t.Errorf("exit code %d\n%s\n%s", code, c.text.String(), c.errs.String())
 			}
 			c.leavesNothing()

@@ -137,14 +137,14 @@ func (r recordVerdicts) mark() string {
 func (m model) errors() []string {
 	s := m.last
 	lines := []string{bold("calls that failed, last 2 minutes"), "  " + s.errorRates(), ""}
-	width := len("newest errors")
+	width, trace := len("newest errors"), len("newest trace")
 	for _, g := range s.groups {
-		width = max(width, len(g.cause()))
+		width, trace = max(width, len(g.cause())), max(trace, len(g.TraceID))
 	}
-	lines = append(lines, bold(fmt.Sprintf("%-*s %7s  %-36s  %s", width, "newest errors", "count", "newest trace", "at (UTC)")))
+	lines = append(lines, bold(fmt.Sprintf("%-*s %6s  %-*s %s", width, "newest errors", "count", trace, "newest trace", "at (UTC)")))
 	for _, g := range s.groups {
-		lines = append(lines, fmt.Sprintf("%s %7s  %-36s  %s",
-			colour(g.Category, fmt.Sprintf("%-*s", width, g.cause())), count(g.Count), orDash(g.TraceID), g.Newest.UTC().Format("15:04:05")))
+		lines = append(lines, fmt.Sprintf("%s %6s  %-*s %s",
+			colour(g.Category, fmt.Sprintf("%-*s", width, g.cause())), count(g.Count), trace, orDash(g.TraceID), g.Newest.UTC().Format("15:04:05")))
 	}
 	return lines
 }
