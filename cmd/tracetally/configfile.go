@@ -3,8 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
-	"sort"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -47,28 +48,22 @@ func readConfigFile(path string) (*configFile, error) {
 	for k, v := range raw {
 		f.values[strings.ReplaceAll(k, "_", "-")] = v
 	}
-	if _, ok := f.values["topics"].(map[string]any); ok {
-		return f, f.readTopics(text)
+	if topics, ok := f.values["topics"].(map[string]any); ok {
+		return f, f.readTopics(topics)
 	}
 	return f, nil
 }
 
 // readTopics reads the mapping form of `topics`, strictly, and leaves the list of names for the flag.
-func (f *configFile) readTopics(text []byte) error {
-	var doc struct {
-		Topics map[string]topicSettings `yaml:"topics"`
-		Rest   map[string]any           `yaml:",inline"`
+func (f *configFile) readTopics(topics map[string]any) error {
+	text, err := yaml.Marshal(topics)
+	if err != nil {
+		return fmt.Errorf("read topics of %s: %w", f.path, err)
 	}
-	if err := yaml.UnmarshalWithOptions(text, &doc, yaml.Strict()); err != nil {
+	if err := yaml.UnmarshalWithOptions(text, &f.topics, yaml.Strict()); err != nil {
 		return fmt.Errorf("read topics of %s: %s", f.path, yaml.FormatError(err, false, false))
 	}
-	f.topics = doc.Topics
-	names := make([]string, 0, len(doc.Topics))
-	for name := range doc.Topics {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	f.values["topics"] = strings.Join(names, ",")
+	f.values["topics"] = strings.Join(slices.Sorted(maps.Keys(f.topics)), ",")
 	return nil
 }
 
@@ -82,12 +77,11 @@ func (f *configFile) Validate(app *kong.Application) error {
 		return next(nil)
 	})
 	var errs []error
-	for k := range f.values {
+	for _, k := range slices.Sorted(maps.Keys(f.values)) {
 		if !known[k] {
 			errs = append(errs, fmt.Errorf("%s: unknown key %q", f.path, k))
 		}
 	}
-	sort.Slice(errs, func(i, j int) bool { return errs[i].Error() < errs[j].Error() })
 	return errors.Join(errs...)
 }
 

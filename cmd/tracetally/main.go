@@ -95,8 +95,8 @@ func parse(c *cli, args []string, std *streams) (command *kong.Context, file *co
 func newParser(c *cli, std *streams, options ...kong.Option) *kong.Kong {
 	return kong.Must(c, append([]kong.Option{
 		kong.Name("tracetally"),
-		kong.Description("What each LLM call cost, why calls fail, and when to wake someone up: exact, from Kafka into PostgreSQL.\n\n"+
-			"Every flag can also be set as TRACETALLY_NAME in the environment or in the YAML file of --config; "+
+		kong.Description("What each LLM call cost, why calls fail, and when to wake someone up: exact, from Kafka into PostgreSQL.\n\n" +
+			"Every flag can also be set as TRACETALLY_NAME in the environment or in the YAML file of --config; " +
 			"the command line wins over the environment, the environment over the file."),
 		kong.Writers(std.out, std.err),
 		kong.Exit(func(code int) { panic(exited(code)) }),

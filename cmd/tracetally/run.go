@@ -152,7 +152,8 @@ func (c *runCmd) config(file *configFile) (pipeline.Config, error) {
 	check(within(c.BatchAge, 10*time.Millisecond, time.Minute), "batch-age: must be 10ms to 1m, got %v", c.BatchAge)
 	check(within(c.CommitInterval, 10*time.Millisecond, time.Minute), "commit-interval: must be 10ms to 1m, got %v", c.CommitInterval)
 	check(within(c.Drain, time.Second, 10*time.Minute), "drain: must be 1s to 10m, got %v", c.Drain)
-	check(within(c.Retention, 24*time.Hour, 10*365*24*time.Hour), "retention: must be 24h to 87600h, got %v", c.Retention)
+	check(within(c.Retention, 24*time.Hour, 10*365*24*time.Hour) && c.Retention%(24*time.Hour) == 0,
+		"retention: must be whole days, 24h to 87600h, got %v", c.Retention)
 	from, err := pipeline.ParseStart(c.From)
 	if err != nil {
 		errs = append(errs, fmt.Errorf("from: %w", err))

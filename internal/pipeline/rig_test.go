@@ -211,9 +211,19 @@ func same(t *testing.T, got, want map[string]string) {
 	t.Helper()
 	for view := range want {
 		if got[view] != want[view] {
-			t.Errorf("%s differs\n got %.2000s\nwant %.2000s", view, got[view], want[view])
+			t.Errorf("%s differs: %s", view, firstDifference(got[view], want[view]))
 		}
 	}
+}
+
+// firstDifference shows where two texts part.
+func firstDifference(got, want string) string {
+	i := 0
+	for i < len(got) && i < len(want) && got[i] == want[i] {
+		i++
+	}
+	from := max(0, i-200)
+	return fmt.Sprintf("at %d\n got %.300s\nwant %.300s", i, got[from:], want[from:])
 }
 
 // captured are the PostHog records among those captured from the SDKs, onto one topic.

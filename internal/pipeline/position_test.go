@@ -1,0 +1,144 @@
+package pipeline
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+const anyCall = `{"event":"llm_request_completed","uuid":"0197a0b0-0000-7000-8000-%012d","timestamp":"2026-11-22T02:23:58Z","properties":{"trace_id":"t","model":"gpt-4.1-mini","provider":"openai","input_tokens":1284,"output_tokens":312,"status":"success"}}`
+
+// calls are n records of one call each, in batches of their own.
+func (r *rig) calls(topic string, partition int32, first, n int) {
+	r.t.Helper()
+	for i := range n {
+		r.produce(&kgo.Record{Topic: topic, Partition: partition, Value: fmt.Appendf(nil, anyCall, first+i)})
+	}
+}
+
+// admin is an admin client of the rig's Kafka.
+func (r *rig) admin() *kadm.Client {
+	r.t.Helper()
+	c, err := kgo.NewClient(kgo.SeedBrokers(r.kafka.Addrs()...))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(c.Close)
+	return kadm.NewClient(c)
+}
+
+func (r *rig) trim(topic string, before int64) {
+	r.t.Helper()
+	var offsets kadm.Offsets
+	offsets.AddOffset(topic, 0, before, -1)
+	if _, err := r.admin().DeleteRecords(r.t.Context(), offsets); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func TestTrimmedOffsetsBecomeAGap(t *testing.T) {
+	t.Parallel()
+	const topic = "trimmed"
+	r := newRig(t, map[string]int32{topic: 1})
+	r.calls(topic, 0, 0, 5)
+	w := r.start(r.config(topic))
+	r.accounted(topic, 5)
+	w.close()
+	r.calls(topic, 0, 5, 15)
+	r.trim(topic, 12)
+	w = r.start(r.config(topic))
+	r.accounted(topic, 20)
+	w.close()
+	r.until("5/12", `select string_agg(from_offset || '/' || to_offset, ' ') from tracetally.gaps`)
+	r.until("13", `select sum(calls)::bigint from tracetally.calls_1m`)
+	r.until("7", `select sum(gap)::bigint from tracetally.partition_progress`)
+}
+
+func TestTrimmedOffsetsHaltWhenConfigured(t *testing.T) {
+	t.Parallel()
+	const topic = "careful"
+	r := newRig(t, map[string]int32{topic: 1})
+	r.calls(topic, 0, 0, 5)
+	w := r.start(r.config(topic))
+	r.accounted(topic, 5)
+	w.close()
+	r.calls(topic, 0, 5, 15)
+	r.trim(topic, 12)
+	cfg := r.config(topic)
+	cfg.HaltOnGap = true
+	w = r.start(cfg)
+	r.until(statusTrimmed, `select status from tracetally.partition_progress`)
+	w.close()
+	r.until("5", `select sum(calls)::bigint from tracetally.calls_1m`)
+}
+
+// recreate deletes a topic and makes it again, empty.
+func (r *rig) recreate(topic string, partitions int32) {
+	r.t.Helper()
+	if _, err := r.admin().DeleteTopic(r.t.Context(), topic); err != nil {
+		r.t.Fatal(err)
+	}
+	if _, err := r.admin().CreateTopic(r.t.Context(), partitions, 1, nil, topic); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func TestShrunkLogHaltsThePartition(t *testing.T) {
+	t.Parallel()
+	const topic, other = "shrunk", "other"
+	r := newRig(t, map[string]int32{topic: 1, other: 1})
+	r.calls(topic, 0, 0, 5)
+	w := r.start(r.config(topic, other))
+	r.accounted(topic, 5)
+	w.close()
+	r.recreate(topic, 1)
+	r.calls(topic, 0, 100, 2)
+	r.calls(other, 0, 200, 3)
+	w = r.start(r.config(topic, other))
+	r.until(statusRegressed, `select status from tracetally.partition_progress where topic = $1`, topic)
+	r.accounted(other, 3) // the halted partition stops nobody
+	w.close()
+	r.until("8", `select sum(calls)::bigint from tracetally.calls_1m`)
+}
+
+func TestReplacedLogHaltsThePartition(t *testing.T) {
+	t.Parallel()
+	const topic = "swapped"
+	r := newRig(t, map[string]int32{topic: 1})
+	r.calls(topic, 0, 0, 5)
+	w := r.start(r.config(topic))
+	r.accounted(topic, 5)
+	w.close()
+	r.recreate(topic, 1)
+	r.calls(topic, 0, 100, 9)
+	w = r.start(r.config(topic))
+	r.until(statusReplaced, `select status from tracetally.partition_progress`)
+	w.close()
+	r.until("5", `select sum(calls)::bigint from tracetally.calls_1m`)
+}
+
+func TestLatestIsResolvedOnceAndNewPartitionsStartAtEarliest(t *testing.T) {
+	t.Parallel()
+	const topic = "late-start"
+	r := newRig(t, map[string]int32{topic: 2})
+	r.calls(topic, 0, 0, 4)
+	r.calls(topic, 1, 10, 4)
+	cfg := r.config(topic)
+	cfg.From = Start{Latest: true}
+	cfg.Kafka.PartitionWatch = cfg.Kafka.MaxWait
+	w := r.start(cfg)
+	r.until("2", `select count(*) from tracetally.partition_progress where start_offset = 4 and next_offset = 4`)
+	w.close()
+	r.calls(topic, 0, 20, 1) // while nobody looks
+	if err := r.kafka.AddPartitions(t.Context(), topic, 3); err != nil {
+		t.Fatal(err)
+	}
+	r.calls(topic, 2, 30, 3)
+	w = r.start(cfg)
+	r.accounted(topic, 4)
+	w.close()
+	r.until("0", `select start_offset from tracetally.partition_progress where partition = 2`)
+	r.until("4", `select sum(calls)::bigint from tracetally.calls_1m`)
+}
