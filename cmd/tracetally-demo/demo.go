@@ -78,7 +78,7 @@ func (d *demo) start(ctx context.Context) error {
 	d.logs = newLogTail(d.errOut, d.terminal)
 	log := slog.New(slog.NewTextHandler(d.logs, &slog.HandlerOptions{Level: level(d.o.LogLevel)}))
 	var err error
-	if d.kafka, err = startKafka(ctx, portOr(d.o.KafkaPort, usualKafkaPort)); err != nil {
+	if d.kafka, err = startKafka(ctx, portOr(d.o.KafkaPort, usualKafkaPort), demoRetention()); err != nil {
 		return err
 	}
 	fmt.Fprintf(d.out, "Kafka       %s   (kcat -b %s -t %s)\n", d.kafka.addr, d.kafka.addr, traffic.TopicAI)

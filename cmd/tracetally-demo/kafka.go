@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -12,13 +13,18 @@ import (
 	"github.com/tracetally/tracetally/internal/traffic"
 )
 
-// The embedded Kafka keeps its log in memory, so a demonstration that runs for days must forget: what is older than
-// retentionMillis goes, and a partition never holds more than retentionBytes (as compressed on the wire).
-const (
-	retentionMillis = 15 * 60 * 1000
-	retentionBytes  = 64 << 20
-	cleanEvery      = 30 * 1000 // milliseconds between two looks at what may go
-)
+// retention is what the embedded Kafka keeps. It keeps it in memory, so a demonstration that runs for days must forget.
+type retention struct {
+	// age is how long a record is kept, bytes how much a partition holds, as compressed on the wire.
+	age   time.Duration
+	bytes int
+	// every is the time between two looks at what may go.
+	every time.Duration
+}
+
+func demoRetention() retention {
+	return retention{age: 15 * time.Minute, bytes: 64 << 20, every: 30 * time.Second}
+}
 
 // broker is the embedded Kafka: one node that speaks the real protocol on a loopback port.
 type broker struct {
@@ -27,32 +33,32 @@ type broker struct {
 }
 
 // startKafka starts the broker and makes the topics of the traffic.
-func startKafka(ctx context.Context, port int) (*broker, error) {
+func startKafka(ctx context.Context, port int, keep retention) (*broker, error) {
 	cluster, err := kfake.NewCluster(
 		kfake.NumBrokers(1), kfake.Ports(port), kfake.ClusterID("tracetally-demo"),
-		kfake.BrokerConfigs(map[string]string{"log.cleaner.backoff.ms": strconv.Itoa(cleanEvery)}),
+		kfake.BrokerConfigs(map[string]string{"log.cleaner.backoff.ms": milliseconds(keep.every)}),
 	)
 	if err != nil {
 		return nil, fmt.Errorf("start kafka on 127.0.0.1:%d: %w", port, err)
 	}
 	b := &broker{cluster: cluster, addr: cluster.ListenAddrs()[0]}
-	if err := b.createTopics(ctx); err != nil {
+	if err := b.createTopics(ctx, keep); err != nil {
 		b.close()
 		return nil, err
 	}
 	return b, nil
 }
 
-func (b *broker) createTopics(ctx context.Context) error {
+func (b *broker) createTopics(ctx context.Context, keep retention) error {
 	client, err := kgo.NewClient(kgo.SeedBrokers(b.addr))
 	if err != nil {
 		return fmt.Errorf("make an admin client: %w", err)
 	}
 	defer client.Close()
-	ms, size := strconv.Itoa(retentionMillis), strconv.Itoa(retentionBytes)
+	age, size := milliseconds(keep.age), strconv.Itoa(keep.bytes)
 	for _, t := range traffic.Topics() {
 		answer, err := kadm.NewClient(client).CreateTopic(ctx, t.Partitions, 1,
-			map[string]*string{"retention.ms": &ms, "retention.bytes": &size}, t.Name)
+			map[string]*string{"retention.ms": &age, "retention.bytes": &size}, t.Name)
 		if err == nil {
 			err = answer.Err
 		}
@@ -62,6 +68,8 @@ func (b *broker) createTopics(ctx context.Context) error {
 	}
 	return nil
 }
+
+func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
 func (b *broker) close() { b.cluster.Close() }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -12,8 +13,8 @@ import (
 )
 
 func TestTheBrokerHoldsWhatTheBooksSay(t *testing.T) {
-	defer goleak.VerifyNone(t)
-	b, err := startKafka(t.Context(), 0)
+	t.Cleanup(func() { goleak.VerifyNone(t) })
+	b, err := startKafka(t.Context(), 0, demoRetention())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,12 +31,7 @@ func TestTheBrokerHoldsWhatTheBooksSay(t *testing.T) {
 	if p.err != nil {
 		t.Fatal(p.err)
 	}
-	client, err := kgo.NewClient(kgo.SeedBrokers(b.addr))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	ends, err := kadm.NewClient(client).ListEndOffsets(t.Context(), topicNames()...)
+	ends, err := admin(t, b).ListEndOffsets(t.Context(), topicNames()...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,6 +45,45 @@ func TestTheBrokerHoldsWhatTheBooksSay(t *testing.T) {
 			if want := books.Partitions[traffic.TopicPartition{Topic: topic.Name, Partition: n}].Sent(); end.Offset != want {
 				t.Errorf("%s/%d ends at %d, the books say %d", topic.Name, n, end.Offset, want)
 			}
+		}
+	}
+}
+
+func admin(t *testing.T, b *broker) *kadm.Client {
+	t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(b.addr))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	return kadm.NewClient(client)
+}
+
+func TestTheBrokerForgetsWhatIsOld(t *testing.T) {
+	b, err := startKafka(t.Context(), 0, retention{age: 15 * time.Minute, bytes: 64 << 20, every: 10 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.close()
+	// These records say that they are an hour old.
+	past := time.Now().Add(-time.Hour)
+	p, err := newProducer(b.addr, traffic.Config{Seed: 1, Start: past})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.close()
+	p.start(t.Context(), past.Add(10*time.Second))
+	<-p.done
+	client := admin(t, b)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for {
+		starts, err := client.ListStartOffsets(ctx, traffic.TopicEvents)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first, ok := starts.Lookup(traffic.TopicEvents, 0); ok && first.Offset > 0 {
+			return
 		}
 	}
 }
