@@ -10,8 +10,9 @@ import (
 	"github.com/tracetally/tracetally/schemas"
 )
 
-func load(only bool, files ...string) (*enrich.Book, error) {
-	cfg := enrich.BookConfig{Only: only}
+// load makes a book of these files and nothing else.
+func load(files ...string) (*enrich.Book, error) {
+	cfg := enrich.BookConfig{Only: true}
 	for i, f := range files {
 		cfg.Files = append(cfg.Files, enrich.PriceFile{Name: fmt.Sprintf("f%d", i), Data: []byte(f)})
 	}
@@ -19,7 +20,7 @@ func load(only bool, files ...string) (*enrich.Book, error) {
 }
 
 func TestABadFileIsRefusedWithEveryProblem(t *testing.T) {
-	_, err := load(true, `{"a": {"input_cost_per_token": -0.5, "output_cost_per_token": "NaN"}, "b": 7, "a": {},
+	_, err := load(`{"a": {"input_cost_per_token": -0.5, "output_cost_per_token": "NaN"}, "b": 7, "a": {},
 		"c": [{"effective_from": "yesterday", "prices": {}}, {"prices": {"input_cost_per_token": true}},
 		      {"effective_from": "2026-01-02", "effective_to": "2026-01-01", "utc_time_window": "9-17", "since_launch": "yes", "price": 1, "prices": {}}],
 		"d": [], "e": {"tiered_pricing": [{"range": [0, 5]}, {"range": [5, 5]}]},
@@ -38,7 +39,7 @@ func TestABadFileIsRefusedWithEveryProblem(t *testing.T) {
 		}
 	}
 	for _, broken := range []string{``, `[]`, `{"a"`, `{} {}`, `{"format": "tracetally-prices-9", "models": {}}`, `{"format": "tracetally-prices-1"}`} {
-		if _, err := load(true, broken); err == nil {
+		if _, err := load(broken); err == nil {
 			t.Errorf("%q was loaded", broken)
 		}
 	}
@@ -62,7 +63,7 @@ func costAt(t *testing.T, b *enrich.Book, at string) schemas.Event {
 }
 
 func TestThePriceInForceAtTheEventApplies(t *testing.T) {
-	b, err := load(true, `{"m": [
+	b, err := load(`{"m": [
 		{"effective_from": "2026-03-01T00:00:00Z", "effective_to": "2026-05-01T00:00:00Z", "prices": {"input_cost_per_token": 3e-6}},
 		{"effective_from": "2026-01-01", "prices": {"input_cost_per_token": 1e-6}},
 		{"effective_from": "2026-02-01T00:00:00+01:00", "utc_time_window": "16:30-00:30", "effective_to": "2026-06-01", "prices": {"input_cost_per_token": 2e-6}},
@@ -88,7 +89,7 @@ func TestThePriceInForceAtTheEventApplies(t *testing.T) {
 }
 
 func TestAPriceSinceLaunchHoldsBeforeItsDate(t *testing.T) {
-	b, err := load(true, `{"m": [{"effective_from": "2026-01-01", "since_launch": true, "prices": {"input_cost_per_token": 1e-6}},
+	b, err := load(`{"m": [{"effective_from": "2026-01-01", "since_launch": true, "prices": {"input_cost_per_token": 1e-6}},
 		{"effective_from": "2026-02-01", "since_launch": true, "prices": {"input_cost_per_token": 2e-6}}]}`)
 	if err != nil {
 		t.Fatal(err)
@@ -102,7 +103,7 @@ func TestAPriceSinceLaunchHoldsBeforeItsDate(t *testing.T) {
 }
 
 func TestALaterFileReplacesAModelsWholeHistory(t *testing.T) {
-	b, err := load(true, `{"m": [{"effective_from": "2020-01-01", "prices": {"input_cost_per_token": 1e-6}}], "n": {"input_cost_per_token": 1e-6}}`,
+	b, err := load(`{"m": [{"effective_from": "2020-01-01", "prices": {"input_cost_per_token": 1e-6}}], "n": {"input_cost_per_token": 1e-6}}`,
 		`{"M": [{"effective_from": "2026-01-01", "prices": {"input_cost_per_token": 2e-6}}]}`)
 	if err != nil {
 		t.Fatal(err)
@@ -120,7 +121,7 @@ func TestEveryBookHasAVersionOfItsOwn(t *testing.T) {
 	a, b := `{"m": {"input_cost_per_token": 1e-6}}`, `{"m": {"input_cost_per_token": 2e-6}}`
 	seen := map[string]int{}
 	for i, files := range [][]string{{a}, {b}, {a, b}, {b, a}} {
-		book, err := load(true, files...)
+		book, err := load(files...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -129,7 +130,7 @@ func TestEveryBookHasAVersionOfItsOwn(t *testing.T) {
 		}
 		seen[book.Version()] = i
 	}
-	book, err := load(true, a)
+	book, err := load(a)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +141,7 @@ func TestEveryBookHasAVersionOfItsOwn(t *testing.T) {
 }
 
 func TestARouterHasNoPrice(t *testing.T) {
-	b, err := load(true, `{"m": {"litellm_provider": "openrouter", "input_cost_per_token": -1, "output_cost_per_token": "-1"}}`)
+	b, err := load(`{"m": {"litellm_provider": "openrouter", "input_cost_per_token": -1, "output_cost_per_token": "-1"}}`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +163,7 @@ func TestOddFiguresAreFlaggedAndStayInForce(t *testing.T) {
 		`{"input_cost_per_token": 1e-6, "input_cost_per_hologram": 1}`:                                                                                 enrich.UnknownKey,
 		`{"input_cost_per_token": 1e-6, "input_cost_per_audio_token": 2e-6, "cache_read_input_audio_token_cost": 2e-6}`:                                enrich.DearerThanPart,
 	} {
-		b, err := load(true, `{"m": `+record+`}`)
+		b, err := load(`{"m": ` + record + `}`)
 		if err != nil {
 			t.Errorf("%s: %v", record, err)
 			continue
@@ -171,7 +172,7 @@ func TestOddFiguresAreFlaggedAndStayInForce(t *testing.T) {
 			t.Errorf("%s: flags %v, want %s", record, f, want)
 		}
 	}
-	claude, err := load(true, `{"claude-x": {"input_cost_per_token": 1e-6, "cache_creation_input_token_cost": 0.9e-6, "cache_creation_input_token_cost_above_1hr": 6e-6}}`)
+	claude, err := load(`{"claude-x": {"input_cost_per_token": 1e-6, "cache_creation_input_token_cost": 0.9e-6, "cache_creation_input_token_cost_above_1hr": 6e-6}}`)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -15,7 +14,7 @@ import (
 )
 
 // generate makes the book and reports what it left out.
-func generate(current, history []byte, asOf string, report io.Writer) ([]byte, error) {
+func generate(current, history []byte, asOf string, report *bytes.Buffer) ([]byte, error) {
 	when, err := time.Parse(time.DateOnly, asOf)
 	if err != nil {
 		return nil, fmt.Errorf("read -as-of: %w", err)
@@ -45,7 +44,7 @@ func generate(current, history []byte, asOf string, report io.Writer) ([]byte, e
 }
 
 // sound reads a file in LiteLLM's format and keeps the common models whose figures are plausible.
-func sound(name string, data []byte, when time.Time, report io.Writer) (map[string]enrich.Record, error) {
+func sound(name string, data []byte, when time.Time, report *bytes.Buffer) (map[string]enrich.Record, error) {
 	b, err := enrich.LoadBook(enrich.BookConfig{Files: []enrich.PriceFile{{Name: name, Data: data}}, Only: true})
 	if err != nil {
 		return nil, fmt.Errorf("load: %w", err)

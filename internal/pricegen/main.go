@@ -9,6 +9,7 @@
 package main
 
 import (
+	"bytes"
 	"flag"
 	"fmt"
 	"io"
@@ -44,12 +45,14 @@ func run(args []string, report io.Writer) error {
 			return fmt.Errorf("read the history: %w", err)
 		}
 	}
-	book, err := generate(data, changes, *asOf, report)
+	var notes bytes.Buffer
+	book, err := generate(data, changes, *asOf, &notes)
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(*out, book, 0o644); err != nil {
+	if err := os.WriteFile(*out, book, 0o644); err != nil { //nolint:gosec // a source file of the project, for everyone to read
 		return fmt.Errorf("write the book: %w", err)
 	}
-	return nil
+	_, err = notes.WriteTo(report)
+	return err
 }

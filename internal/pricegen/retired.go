@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -20,7 +19,7 @@ type change struct {
 
 // retired makes a price file of the models that the current file no longer has, with their last prices: calls made with
 // them, and calls replayed from old topics, can still be priced. A name that came back, or whose vendor cannot be told from it, stays out.
-func retired(history, current []byte, report io.Writer) ([]byte, error) {
+func retired(history, current []byte, report *bytes.Buffer) ([]byte, error) {
 	var now map[string]json.RawMessage
 	if err := json.Unmarshal(current, &now); err != nil {
 		return nil, fmt.Errorf("read the price file: %w", err)
