@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/tracetally/tracetally/schemas"
@@ -118,8 +119,18 @@ func chain(tb testing.TB, list []byte) []schemas.Exception {
 	return out
 }
 
+// builtIn is compiled once for all tests: it is safe for concurrent use.
+var builtIn = sync.OnceValues(func() (*Classifier, error) { return New(Config{}) })
+
 func newClassifier(tb testing.TB, cfg Config) *Classifier {
 	tb.Helper()
+	if cfg.UserRules == nil && !cfg.NoMessages {
+		c, err := builtIn()
+		if err != nil {
+			tb.Fatal(err)
+		}
+		return c
+	}
 	c, err := New(cfg)
 	if err != nil {
 		tb.Fatal(err)

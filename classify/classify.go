@@ -71,16 +71,11 @@ type verdict struct {
 
 // decide picks the best candidate, or says that nothing is known: of an API if one is named, else of anything.
 func (c *Classifier) decide(f *facts) verdict {
-	var best candidate
-	c.candidates(f, func(next candidate) {
-		if next.beats(best) {
-			best = next
-		}
-	})
+	best := c.best(f)
 	switch {
 	case best.rule != nil:
 		return verdict{best.rule.info, best.rule.Rule}
-	case f.call || f.owner.is([]string{"llm"}):
+	case f.owner.is([]string{"llm", "caller"}):
 		return verdict{c.rules.reasons[reasonUnknownAPI], "default.unknown_api"}
 	}
 	return verdict{c.rules.reasons[reasonUnknown], "default.unknown"}
@@ -106,8 +101,10 @@ func (c *Classifier) Why(ev *schemas.Event, s *schemas.Sensitive) []Evidence {
 	c.gather(f, ev, s)
 	used := c.decide(f).name
 	list := []Evidence{}
-	c.candidates(f, func(next candidate) {
-		list = append(list, Evidence{next.rule.level, next.rule.Rule, next.rule.what(f), next.rule.Rule == used})
-	})
+	for _, r := range c.rules.rules {
+		if r.holds(f) > 0 {
+			list = append(list, Evidence{r.level, r.Rule, r.what(f), r.Rule == used})
+		}
+	}
 	return list
 }

@@ -8,13 +8,29 @@ type candidate struct {
 	depth depth
 }
 
-// candidates is every rule that holds, in the order of the files.
-func (c *Classifier) candidates(f *facts, use func(candidate)) {
+// best is the candidate that decides, or none. A rule that could not win is not tried: most patterns never run.
+func (c *Classifier) best(f *facts) candidate {
+	var best candidate
 	for _, r := range c.rules.rules {
-		if d := r.holds(f); d > 0 {
-			use(candidate{r, d})
+		if best.rule != nil && !r.mayBeat(best.rule) {
+			continue
+		}
+		if next := (candidate{r, r.holds(f)}); next.depth > 0 && next.beats(best) {
+			best = next
 		}
 	}
+	return best
+}
+
+// mayBeat tells whether r could win against best, whatever its depth.
+func (r *rule) mayBeat(best *rule) bool {
+	switch {
+	case r.user != best.user:
+		return r.user
+	case r.tier() != best.tier():
+		return r.tier() < best.tier()
+	}
+	return r.level <= best.level
 }
 
 // beats orders candidates: the user's own rules, then evidence of one cause before evidence that many share, then the
@@ -25,14 +41,25 @@ func (a candidate) beats(b candidate) bool {
 		return true
 	case a.rule.user != b.rule.user:
 		return a.rule.user
-	case a.rule.Usual != b.rule.Usual:
-		return b.rule.Usual
+	case a.rule.tier() != b.rule.tier():
+		return a.rule.tier() < b.rule.tier()
 	case a.rule.level != b.rule.level:
 		return a.rule.level < b.rule.level
 	case a.depth/linkStep != b.depth/linkStep:
 		return a.depth > b.depth
 	}
 	return a.rule.order < b.rule.order
+}
+
+// tier is 0 for evidence of one cause, 1 for evidence that many share, 2 for words that only name an API.
+func (r *rule) tier() int {
+	switch {
+	case Generic(r.Reason):
+		return 2
+	case r.Usual:
+		return 1
+	}
+	return 0
 }
 
 // holds is the depth of the leading evidence if all conditions hold, else 0.
@@ -58,7 +85,7 @@ func (r *rule) holds(f *facts) depth {
 	if r.refuted(f) {
 		return 0
 	}
-	return lead
+	return r.patternDepth(f, lead)
 }
 
 // absent is the depth of a condition that was asked for and does not hold; 0 is one that was not asked for.
@@ -89,14 +116,23 @@ func (r *rule) textDepth(f *facts) depth {
 		}
 		best = max(best, d)
 	}
+	return best
+}
+
+// patternDepth runs the expression, which costs most and so comes last. It places the evidence where it matched, unless
+// a code leads.
+func (r *rule) patternDepth(f *facts, lead depth) depth {
 	if r.pattern == nil {
-		return best
+		return lead
 	}
-	best = absent
+	best := depth(0)
 	for _, p := range f.texts[inText] {
 		if p.depth > best && r.pattern.MatchString(p.text) {
 			best = p.depth
 		}
+	}
+	if best > 0 && r.level == 1 {
+		return lead
 	}
 	return best
 }
@@ -171,6 +207,9 @@ func (r *rule) refuted(f *facts) bool {
 		if f.codes[code] > 0 {
 			return true
 		}
+	}
+	if r.Unanswered && innermost(f.statuses) >= 400 {
+		return true
 	}
 	return hitDepth(r.none, f.hits[inText]) > 0 || hitDepth(r.notFr, f.hits[inFrames]) > 0 ||
 		typeDepth(r.notType, len(r.notType) > 0, f) > 0

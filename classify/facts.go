@@ -11,6 +11,8 @@ import (
 const (
 	maxLinks  = 24
 	maxFrames = 24 // newest frames looked at, of each link
+	// maxEventText bounds what is read of all texts of one event together: a long chain costs no more than a long text.
+	maxEventText = 2 * maxText
 )
 
 // depth orders evidence by how far inside it stands: 0 is absent, the event's own fields are 1, links count in steps of
@@ -43,6 +45,7 @@ type facts struct {
 	// distrusted is a status 500 that the text does not confirm: clients report timeouts so (guide §5).
 	distrusted bool
 	buf        []byte
+	budget     int // bytes of text that may still be read
 }
 
 // piece is one normalised text, for the patterns.
@@ -66,7 +69,7 @@ func (f *facts) reset(phrases int) {
 		clear(f.texts[z])
 		f.texts[z] = f.texts[z][:0]
 	}
-	f.owner, f.distrusted = owner{}, false
+	f.owner, f.distrusted, f.budget = owner{}, false, maxEventText
 }
 
 // gather reads everything the event shows.
@@ -83,6 +86,9 @@ func (c *Classifier) gather(f *facts, ev *schemas.Event, s *schemas.Sensitive) {
 		e := linkAt(s.Exceptions, i)
 		d := linkStep * depth(i+1)
 		f.addType(e.Type, d)
+		if e.Module != "" {
+			f.addType(e.Module+"."+e.Type, d)
+		}
 		c.gatherText(f, e.Value, d)
 		c.gatherFrames(f, e.Frames, d)
 		c.ownerOfLink(f, e, d)
@@ -102,9 +108,11 @@ func linkAt(chain []schemas.Exception, i int) *schemas.Exception {
 }
 
 func (c *Classifier) gatherText(f *facts, text string, d depth) {
+	text = headAndTail(text, min(maxText, f.budget))
 	if text == "" {
 		return
 	}
+	f.budget -= len(text)
 	u := unwrap(text)
 	for _, fd := range u.fields {
 		f.addField(fd, d+depth(fd.nest))
@@ -113,7 +121,7 @@ func (c *Classifier) gatherText(f *facts, text string, d depth) {
 	f.addStatusesOf(norm, d)
 	f.addGRPC(norm, d)
 	for _, word := range words(u.text.String()) {
-		f.addWord(word, d, c.rules.codes)
+		f.addWord(word, d, c.rules)
 	}
 }
 
@@ -174,6 +182,8 @@ func (f *facts) addField(fd field, d depth) {
 	case "blockreason", "block_reason":
 		f.add("block:"+strings.ToLower(v), d)
 		f.add("block:any", d)
+	case unclosed:
+		f.add("field:unclosed", d)
 	case "raw", "innererror", "content_filter_result", "failed_generation", "refusal", "retry_after", "retrydelay", "quotaid":
 		if v != "" && v != "null" && v != "None" || fd.key == "failed_generation" {
 			f.add("field:"+fd.key, d)

@@ -59,6 +59,6 @@ var varying = regexp.MustCompile(`[a-zA-Z][a-zA-Z0-9+.-]{1,20}://[^\s"'<>)\]}]+`
 
 // mask makes the message of one cause the same each time.
 func mask(text string) string {
-	text = headAndTail(text)
+	text = headAndTail(text, maxText)
 	return strings.Join(strings.Fields(varying.ReplaceAllString(text, "?")), " ")
 }

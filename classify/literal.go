@@ -42,6 +42,9 @@ func (r *literalReader) read() int {
 			r.scalar(r.bare(), false)
 		}
 	}
+	if len(r.u.fields) < maxFields {
+		r.u.fields = append(r.u.fields, field{key: unclosed, nest: r.nest})
+	}
 	return r.i
 }
 

@@ -10,7 +10,7 @@ import (
 // messageOf is the redacted message of the event: of the captured exception, else of the error text. Structures are
 // reduced to the messages inside them, and what an error quotes of a prompt or an output is cut (privacy: neither is kept).
 func messageOf(s *schemas.Sensitive) string {
-	text := s.ErrorText
+	text := s.ErrorText // never more than headAndTail of it
 	if len(s.Exceptions) > 0 {
 		text = s.Exceptions[0].Value
 	}
@@ -20,7 +20,7 @@ func messageOf(s *schemas.Sensitive) string {
 // withoutStructures replaces every literal by the messages that it holds.
 func withoutStructures(text string) string {
 	var prose strings.Builder
-	for s := headAndTail(text); len(s) > 0; {
+	for s := headAndTail(text, maxText); len(s) > 0; {
 		at := structureAt(s)
 		prose.WriteString(s[:at])
 		if at == len(s) {
@@ -49,7 +49,7 @@ func messagesIn(fields []field) string {
 }
 
 // echo is where an error begins to quote what a model wrote or was asked: after these words comes text of a user.
-var echo = regexp.MustCompile("(?is)\\b((?:llm|model|json|raw|invalid json|tool|function|parsed?)?[ _-]?(?:outputs?|completion|response|answer|content|text|input|inputs|prompt|query|question|value|values|arguments|args|body|document|string|object|data|input_value|got|received|from)\\b(?: was| is)?\\s*[:=]\\s*|```).*")
+var echo = regexp.MustCompile("(?is)(\\b(?:llm|model|json|raw|invalid json|tool|function|parsed?)?[ _-]?(?:outputs?|completion|response|answer|content|text|input|inputs|prompt|query|question|value|values|arguments|args|body|document|string|object|data|input_value|got|received|from)\\b(?: was| is)?\\s*[:=]\\s*|```).*")
 
 // quoted is text between quotes. A short one may be a name that the reader needs; a longer one is somebody's words.
 var quotedText = regexp.MustCompile("\"[^\"]*\"|'[^']*'|`[^`]*`|“[^”]*”")

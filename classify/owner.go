@@ -17,19 +17,18 @@ type component struct {
 	// Modules are segments of module names and paths: "qdrant_client" is found in qdrant_client.http.exceptions and in
 	// site-packages/qdrant_client/x.py. "a/b" is two segments in a row.
 	Modules []string `yaml:"modules"`
-	Types   []string `yaml:"types"` // class names that only this component has
+	Types   []string `yaml:"types"` // class names that only this component has; * at one end
 	Words   []string `yaml:"words"` // phrases that name it in a text
 	Ports   []string `yaml:"ports"` // its well-known ports
 	Source  string   `yaml:"source"`
 
-	words []int32
+	words     []int32
+	typeNames []typeName
 }
 
 type components struct {
 	list    []*component
 	modules map[string]*component
-	types   map[string]*component
-	ports   map[string]*component
 	classes map[string]bool
 	anyLLM  *component // stands for an API that only the event's own form names
 }
@@ -52,7 +51,7 @@ const (
 )
 
 func (set *ruleSet) readComponents() error {
-	c := components{modules: map[string]*component{}, types: map[string]*component{}, ports: map[string]*component{}, classes: map[string]bool{}}
+	c := components{modules: map[string]*component{}, classes: map[string]bool{}}
 	data, err := dataFiles.ReadFile("data/components.yaml")
 	if err != nil {
 		return fmt.Errorf("read components: %w", err)
@@ -68,12 +67,8 @@ func (set *ruleSet) readComponents() error {
 		for _, m := range item.Modules {
 			c.modules[m] = item
 		}
-		for _, t := range item.Types {
-			c.types[strings.ToLower(t)] = item
-			set.typeNames[strings.ToLower(t)] = true
-		}
+		item.typeNames = set.types(item.Types)
 		for _, p := range item.Ports {
-			c.ports[p] = item
 			item.Words = append(item.Words, ":"+p, "port="+p, "port "+p, "port: "+p)
 		}
 		item.words = set.phrases(item.Words)
@@ -153,10 +148,8 @@ func (c *Classifier) settleOwner(f *facts, ev *schemas.Event, s *schemas.Sensiti
 			}
 			f.claim(item, weight+int(d))
 		}
-		for _, t := range item.Types {
-			if d := f.types[strings.ToLower(t)]; d > 0 && item.Class != "transport" {
-				f.claim(item, ownerByType+int(d))
-			}
+		if d := typeDepth(item.typeNames, true, f); d > 0 {
+			f.claim(item, ownerByType+int(d))
 		}
 	}
 	if f.owner.component == nil && (f.call || ev.Provider != "" || ev.ProviderRaw != "") {

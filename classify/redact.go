@@ -12,48 +12,70 @@ const MaxMessage = 200
 
 // redaction replaces one kind of secret. Order matters: what has a frame around it (a URL, a header) goes before bare keys.
 type redaction struct {
-	find *regexp.Regexp
-	with string
+	needs string // one of these bytes is in every match: the expression runs only where it may match
+	find  *regexp.Regexp
+	with  string
 }
 
 // redactions covers API keys, bearer tokens, URLs with credentials, e-mail addresses and long digits; the prefixes are
 // those that the vendors document, as collected by github.com/gitleaks/gitleaks and in GitHub's list of scanned secrets.
 var redactions = []redaction{
-	{regexp.MustCompile(`(?s)-----BEGIN [A-Z ]*(?:KEY|CERTIFICATE)-----.*?(?:-----END [A-Z ]*-----|$)`), "<key>"},
+	{"-", regexp.MustCompile(`(?s)-----BEGIN [A-Z ]*(?:KEY|CERTIFICATE)-----.*?(?:-----END [A-Z ]*-----|$)`), "<key>"},
 	// scheme://user:password@host, and without a user; up to the last @ before a blank, so that a password may hold one
-	{regexp.MustCompile(`([a-zA-Z][a-zA-Z0-9+.-]*:/{2})[^\s/"'<>]*(?:[/?#][^\s"'<>]*)?@`), "${1}<credentials>@"},
-	{regexp.MustCompile(`(?i)\b(bearer|basic|token|apikey|digest)(["'\s:=]+)[A-Za-z0-9._~+/=-]{8,}`), "${1}${2}<key>"},
-	{regexp.MustCompile(`(?i)((?:api|access|secret|auth|private|account|subscription|client|signing|shared|x)?[_. -]?(?:key|token|secret|passwd|password|pwd|credential|authorization|signature|cookie|sig)s?["'\\]*(?:\s+(?:provided|is|was|given))?\s*[:=]+\s*["'\\]*)(?:bearer |basic )?[^\s"',;&)}\]<>\\]{4,}`), "${1}<key>"},
-	{regexp.MustCompile(`\b(?:sk|pk|rk|gsk|xai|hf|r8|nvapi|pplx|fw|tvly|lsv2|ls__|pcsk|phc|phx|phs|glpat|gh[pousr]|github_pat|xox[abeoprs]|shpat|dop_v1|sntrys|fc|jina|voyage|pa|AIza|ya29|AKIA|ASIA|AGPA|AROA|ABIA|ACCA|SG|key|tok|org|proj|req|acct|user)[-_.][A-Za-z0-9*._-]{8,}`), "<key>"},
-	{regexp.MustCompile(`\b(?:AIza[A-Za-z0-9_-]{20,}|(?:AKIA|ASIA|AGPA|AROA)[A-Z0-9]{12,}|ya29\.[A-Za-z0-9_-]{10,})`), "<key>"},
-	{regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*){0,2}`), "<key>"},
-	{regexp.MustCompile(`[\p{L}\p{N}._%+'-]+@[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)*`), "<email>"},
-	{regexp.MustCompile(`\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b`), "<id>"},
-	{regexp.MustCompile(`\+?\d(?:[ .()-]{0,2}\d){8,}`), "<number>"},
-	{regexp.MustCompile(`\d{7,}`), "<number>"},
+	{"@", regexp.MustCompile(`([a-zA-Z][a-zA-Z0-9+.-]*:/{2})[^\s/"'<>]*(?:[/?#][^\s"'<>]*)?@`), "${1}<credentials>@"},
+	{" =:'\"", regexp.MustCompile(`(?i)\b(bearer|basic|token|apikey|digest)(["'\s:=]+)[A-Za-z0-9._~+/=-]{8,}`), "${1}${2}<key>"},
+	{":=", regexp.MustCompile(`(?i)((?:api|access|secret|auth|private|account|subscription|client|signing|shared|x)?[_. -]?(?:key|token|secret|passwd|password|pwd|credential|authorization|signature|cookie|sig)s?["'\\]*(?:\s+(?:provided|is|was|given))?\s*[:=]+\s*["'\\]*)(?:bearer |basic )?[^\s"',;&)}\]<>\\]{4,}`), "${1}<key>"},
+	{"-_.", regexp.MustCompile(`\b(?:sk|pk|rk|gsk|xai|hf|r8|nvapi|pplx|fw|tvly|lsv2|ls__|pcsk|phc|phx|phs|glpat|gh[pousr]|github_pat|xox[abeoprs]|shpat|dop_v1|sntrys|fc|jina|voyage|pa|AIza|ya29|AKIA|ASIA|AGPA|AROA|ABIA|ACCA|SG|key|tok|org|proj|req|acct|user)[-_.][A-Za-z0-9*._-]{8,}`), "<key>"},
+	{"AGy", regexp.MustCompile(`\b(?:AIza[A-Za-z0-9_-]{20,}|(?:AKIA|ASIA|AGPA|AROA)[A-Z0-9]{12,}|ya29\.[A-Za-z0-9_-]{10,})`), "<key>"},
+	{"e", regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*){0,2}`), "<key>"},
+	{"@", regexp.MustCompile(`[\p{L}\p{N}._%+'-]+@[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)*`), "<email>"},
+	{"-", regexp.MustCompile(`\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b`), "<id>"},
+	{digits, regexp.MustCompile(`\+?\d(?:[ .()-]{0,2}\d){8,}`), "<number>"},
+	{digits, regexp.MustCompile(`\d{7,}`), "<number>"},
 }
+
+const digits = "0123456789"
 
 // opaque finds runs that may be a key of an unknown vendor.
 var opaque = regexp.MustCompile(`[A-Za-z0-9+/_=-]{20,}`)
 
 // Redact removes what must never be kept from a text: API keys, bearer tokens, passwords, credentials in URLs, e-mail
-// addresses, long digits, and any run of 20 characters that mixes letters and digits. Time is linear in the text.
+// addresses, long digits, and any run of letters and digits that looks random. Time is linear in the text.
 func Redact(text string) string {
 	for _, r := range redactions {
-		text = r.find.ReplaceAllString(text, r.with)
+		if strings.ContainsAny(text, r.needs) {
+			text = r.find.ReplaceAllString(text, r.with)
+		}
 	}
 	return opaque.ReplaceAllStringFunc(text, func(run string) string {
-		if strings.ContainsAny(run, "0123456789") && strings.ContainsFunc(run, unicode.IsLetter) {
+		if looksRandom(run) {
 			return "<key>"
 		}
 		return run
 	})
 }
 
+// looksRandom tells a key from a name. Names of models have digits too, but in short parts: gpt-4o-mini-2024-07-18.
+func looksRandom(run string) bool {
+	longest := 0
+	for _, part := range strings.FieldsFunc(run, func(r rune) bool { return strings.ContainsRune("-_/=+", r) }) {
+		if strings.ContainsAny(part, digits) && strings.ContainsFunc(part, unicode.IsLetter) {
+			longest = max(longest, len(part))
+		}
+	}
+	mixed := strings.ToLower(run) != run && strings.ContainsAny(run, digits)
+	return longest >= 16 || mixed && len(run) >= 32
+}
+
 // RedactMessage is Redact for one line: blanks folded, control characters gone, at most MaxMessage bytes, cut at a rune.
-// It redacts before it cuts, so that half a key cannot pass for a word.
+// It redacts before it cuts, so that half a key cannot pass for a word. A text that is much longer than what is kept is
+// cut first, with the word at the cut.
 func RedactMessage(text string) string {
-	text = strings.ToValidUTF8(headAndTail(text), "\uFFFD")
+	if len(text) > redactBytes {
+		text = text[:redactBytes]
+		text = text[:max(0, strings.LastIndexAny(text, " \t\n"))]
+	}
+	text = strings.ToValidUTF8(text, "\uFFFD")
 	text = strings.Map(func(r rune) rune {
 		if unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Co, r) {
 			return -1
@@ -66,6 +88,9 @@ func RedactMessage(text string) string {
 	text = strings.Join(strings.Fields(Redact(text)), " ")
 	return trimTo(text, MaxMessage)
 }
+
+// redactBytes of a text are enough to fill a message after redaction has shortened it.
+const redactBytes = 8 * MaxMessage
 
 func trimTo(s string, n int) string {
 	if len(s) <= n {

@@ -41,6 +41,8 @@ type rule struct {
 	NotType  []string `yaml:"not_type"`
 	NotFrame []string `yaml:"not_frame"`
 	Event    string   `yaml:"event"` // call or exception
+	// Unanswered asks that no HTTP error is stated: below one, a decoder that fails has only met the error's page.
+	Unanswered bool `yaml:"unanswered"`
 
 	// Usual marks evidence that several causes share: it decides only where nothing better is found on any level.
 	Usual bool `yaml:"usual"`
@@ -144,7 +146,8 @@ func (set *ruleSet) compile(r *rule) error {
 			errs = append(errs, errors.New("a pattern needs a phrase, so that it runs only where it may match"))
 		}
 	}
-	errs = append(errs, set.checkOwners(r.Owner), set.checkOwners(r.NotOwner))
+	errs = append(errs, set.checkOwners(r.Owner), set.checkOwners(r.NotOwner),
+		checkPhrases(r.Text, r.All, r.None, r.Frame, r.Context, r.NotFrame))
 	r.text, r.all, r.none = set.phrases(r.Text), set.phrases(r.All), set.phrases(r.None)
 	r.frame, r.context, r.notFr = set.phrases(r.Frame), set.phrases(r.Context), set.phrases(r.NotFrame)
 	r.types, r.notType = set.types(r.Type), set.types(r.NotType)
@@ -157,6 +160,18 @@ func (set *ruleSet) compile(r *rule) error {
 		set.codes[r.NotCode[i]] = true
 	}
 	return errors.Join(errs...)
+}
+
+// checkPhrases refuses a phrase that would match everything, or nothing that its writer meant.
+func checkPhrases(lists ...[]string) error {
+	for _, list := range lists {
+		for _, text := range list {
+			if p := parsePhrase(text); p.text == "" || strings.Contains(p.text, " * ") {
+				return fmt.Errorf("phrase %q: a * stands at an end only, beside letters", text)
+			}
+		}
+	}
+	return nil
 }
 
 // leadingLevel is the strongest kind of evidence that a rule asks for.

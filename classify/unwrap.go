@@ -7,10 +7,9 @@ import (
 
 // Bounds on what is read of one text. An error text is a few hundred bytes; what is longer is a page, a dump or an attack.
 const (
-	maxText   = 16 << 10 // bytes read of one text: the head and the tail, where causes stand
-	headText  = 12 << 10
-	maxNest   = 6   // wrappers inside wrappers (a string of JSON inside JSON …)
-	maxFields = 256 // fields kept of one link
+	maxText   = 16 << 10 // bytes read of one text: three quarters from the head and the rest from the tail, where causes stand
+	maxNest   = 6        // wrappers inside wrappers (a string of JSON inside JSON …)
+	maxFields = 256      // fields kept of one link
 	maxKey    = 64
 )
 
@@ -20,6 +19,9 @@ type field struct {
 	nest               int    // wrappers around it
 }
 
+// unclosed is the key of the mark that a literal ended before its last bracket.
+const unclosed = "\x00unclosed"
+
 // unwrapped is an error text with its structures opened: prose as it stood, then one "key: value" a line for what was
 // inside JSON, Python and JavaScript literals, without what is no evidence (stacks, headers, prompts).
 type unwrapped struct {
@@ -28,19 +30,19 @@ type unwrapped struct {
 }
 
 // unwrap opens text. It never fails: what is no structure is prose, and a structure that ends early is read as far as it goes.
-// Each level costs one pass over a bounded text, so the whole is linear.
+// Each level costs one pass over the text, so the whole is linear.
 func unwrap(text string) *unwrapped {
 	u := &unwrapped{}
-	u.open(headAndTail(text), 0)
+	u.open(text, 0)
 	return u
 }
 
-// headAndTail bounds a text. Cuts fall between runes.
-func headAndTail(s string) string {
-	if len(s) <= maxText {
+// headAndTail bounds a text to n bytes and a line break. Cuts fall between runes.
+func headAndTail(s string, n int) string {
+	if len(s) <= n {
 		return s
 	}
-	head, tail := headText, len(s)-(maxText-headText)
+	head, tail := n-n/4, len(s)-n/4
 	for head > 0 && !utf8.RuneStart(s[head]) {
 		head--
 	}

@@ -40,15 +40,16 @@ func words(text string) []string {
 }
 
 // addWord takes one word of prose: a code of our tables if it cannot be plain English, or a class name.
-func (f *facts) addWord(w string, d depth, known map[string]bool) {
+func (f *facts) addWord(w string, d depth, set *ruleSet) {
 	w = strings.Trim(w, ".")
 	if len(w) < 4 || len(w) > 128 {
 		return
 	}
-	if looksLikeCode(w) && known[strings.ToLower(w)] {
+	if looksLikeCode(w) && set.codes[strings.ToLower(w)] {
 		f.add(strings.ToLower(w), d)
 	}
-	if looksLikeClass(w) {
+	last := w[strings.LastIndexByte(w, '.')+1:]
+	if looksLikeClass(w) || looksLikeCode(w) && set.typeNames[strings.ToLower(last)] {
 		f.addType(w, d)
 	}
 }

@@ -1,0 +1,52 @@
+package classify
+
+import (
+	"bufio"
+	"encoding/json"
+	"os"
+	"testing"
+
+	"github.com/tracetally/tracetally/schemas"
+)
+
+// wording is a message that a library is known to write, and the reason that the labelling guide gives it.
+type wording struct {
+	Kind, Type, Module, Text, Reason string
+	Status                           int
+}
+
+func (w *wording) event() (*schemas.Event, *schemas.Sensitive) {
+	if w.Kind == "call" {
+		return &schemas.Event{Kind: schemas.Call, Status: schemas.StatusError, HTTPStatus: w.Status}, &schemas.Sensitive{ErrorText: w.Text, ErrorType: w.Type}
+	}
+	return &schemas.Event{Kind: schemas.ExceptionEvent, HTTPStatus: w.Status},
+		&schemas.Sensitive{Exceptions: []schemas.Exception{{Type: w.Type, Module: w.Module, Value: w.Text}}}
+}
+
+func readWordings(tb testing.TB) []wording {
+	tb.Helper()
+	file, err := os.Open("testdata/wordings.jsonl")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer file.Close()
+	var list []wording
+	for lines := bufio.NewScanner(file); lines.Scan(); {
+		var w wording
+		if err := json.Unmarshal(lines.Bytes(), &w); err != nil {
+			tb.Fatal(err)
+		}
+		list = append(list, w)
+	}
+	return list
+}
+
+func TestKnownWordingsGetTheirReason(t *testing.T) {
+	c := newClassifier(t, Config{})
+	for _, w := range readWordings(t) {
+		ev, s := w.event()
+		if c.Classify(ev, s); ev.Failure.Reason != w.Reason {
+			t.Errorf("%s %.90q = %s by %s, want %s", w.Type, w.Text, ev.Failure.Reason, ev.Failure.Rule, w.Reason)
+		}
+	}
+}
