@@ -64,3 +64,77 @@ func BenchmarkDecode(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkScan is the share of Decode that finds and checks the values; the rest makes an event of them.
+func BenchmarkScan(b *testing.B) {
+	for _, size := range []int{1 << 10, 8 << 10, 40 << 10} {
+		event := generation(size)
+		for _, in := range []struct {
+			name  string
+			value []byte
+		}{{"event", event}, {"capture", captured(event)}} {
+			b.Run(fmt.Sprintf("%s/%dKB", in.name, size>>10), func(b *testing.B) {
+				d := NewDecoder(DecoderConfig{})
+				b.SetBytes(int64(len(in.value)))
+				for b.Loop() {
+					s := scanner{buf: in.value}
+					if s.next() != '{' || !d.scanShape(&s, &d.outer, &d.inner) {
+						b.Fatal(s.reason)
+					}
+				}
+			})
+		}
+	}
+}
+
+// BenchmarkEncodingJSON reads the same values into structs with the standard library: the yardstick of the decision
+// record on the scanner.
+func BenchmarkEncodingJSON(b *testing.B) {
+	type event struct {
+		Event, UUID, Timestamp, DistinctID string
+		Properties                         struct {
+			Lib      string      `json:"$ai_lib"`
+			Provider string      `json:"$ai_provider"`
+			Model    string      `json:"$ai_model"`
+			Status   int         `json:"$ai_http_status"`
+			Input    json.Number `json:"$ai_input_tokens"`
+			Output   json.Number `json:"$ai_output_tokens"`
+			Read     json.Number `json:"$ai_cache_read_input_tokens"`
+			Thought  json.Number `json:"$ai_reasoning_tokens"`
+			Latency  float64     `json:"$ai_latency"`
+			Trace    string      `json:"$ai_trace_id"`
+			URL      string      `json:"$ai_base_url"`
+			Prompt   string      `json:"prompt_name"`
+			Version  string      `json:"prompt_version_id"`
+			Env      string      `json:"environment"`
+			Session  string      `json:"$ai_session_id"`
+			Stop     string      `json:"$ai_stop_reason"`
+		}
+	}
+	for _, size := range []int{1 << 10, 8 << 10, 40 << 10} {
+		bare := generation(size)
+		wrapped := captured(bare)
+		b.Run(fmt.Sprintf("event/%dKB", size>>10), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				var e event
+				if err := json.Unmarshal(bare, &e); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run(fmt.Sprintf("capture/%dKB", size>>10), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				var c struct{ Data string }
+				var e event
+				if err := json.Unmarshal(wrapped, &c); err != nil {
+					b.Fatal(err)
+				}
+				if err := json.Unmarshal([]byte(c.Data), &e); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

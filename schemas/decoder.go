@@ -7,60 +7,6 @@ import (
 	"strings"
 )
 
-// Result is what one record holds.
-type Result struct {
-	// Format is FormatNone for a tombstone, a reject, and what was dropped before it was parsed. Of an array or of lines
-	// it is the format of the first element that has one.
-	Format Format
-	// Wrappers names the envelopes around the events, outermost first.
-	Wrappers []string
-	// Events is in the order of the record; empty when Reject is set or the record is none of ours.
-	Events []Decoded
-	// Reject is empty for a usable record. One undecodable event rejects the whole record.
-	Reject Reason
-	// Bug is where the decoder itself went wrong on this record, as function:line, never data. The record is then
-	// Malformed; who sees it should log it.
-	Bug string
-}
-
-// Decoded is one event of a record, with what must not be kept of it. Ignored marks an event inside a usable record
-// that is none of ours (a page view in a batch): it is not counted, and Event then holds its id and time only.
-type Decoded struct {
-	Event     Event
-	Sensitive Sensitive
-	Ignored   bool
-}
-
-// LatencyUnit is the unit of a hand-sent $ai_latency: PostHog's SDKs send seconds, its beta documentation says milliseconds.
-type LatencyUnit string
-
-// The units. LatencyAuto guesses and warns.
-const (
-	LatencyAuto    LatencyUnit = "auto"
-	LatencySeconds LatencyUnit = "s"
-	LatencyMillis  LatencyUnit = "ms"
-)
-
-// TopicConfig is what is known of a topic beforehand. An event's own values win over the defaults.
-type TopicConfig struct {
-	// Format is the only format that the topic's records may have; FormatNone finds out record by record.
-	Format Format
-	// Environment, Service and Provider are used for events that do not state theirs.
-	Environment, Service, Provider string
-	// LatencyUnit is the unit of $ai_latency in events that no SDK sent; empty is LatencyAuto.
-	LatencyUnit LatencyUnit
-}
-
-// DecoderConfig configures a Decoder. The zero value is usable.
-type DecoderConfig struct {
-	// MaxValueBytes bounds a record's value, in bytes; 0 is the constant MaxValueBytes.
-	MaxValueBytes int
-	// Topics holds settings by topic; a topic that is not in it has none.
-	Topics map[string]TopicConfig
-	// SkipInput leaves Sensitive.Input empty, for a worker that hashes no inputs: prompts are then only passed over.
-	SkipInput bool
-}
-
 // Decoder turns records into events. It is not safe for concurrent use and reuses its buffers: one per partition.
 type Decoder struct {
 	cfg     DecoderConfig
@@ -269,24 +215,4 @@ func (d *Decoder) object(s *scanner) bool {
 	}
 	d.refuse(UnknownFormat)
 	return true
-}
-
-// foreignEncoding knows the first bytes of encodings that are not JSON: the schema registry's framing (0, id), its GUID
-// framing (1), AWS Glue (3), gzip, zstd, msgpack's maps and arrays, and anything else with bytes that no text has.
-func foreignEncoding(b []byte) bool {
-	switch c := b[0]; {
-	case c == 0:
-		return len(b) > 5
-	case c == 1:
-		return len(b) > 17
-	case c == 3:
-		return len(b) > 18 && (b[1] == 0 || b[1] == 5)
-	case c == 0x1f:
-		return len(b) > 2 && b[1] == 0x8b
-	case c == 0x28:
-		return bytes.HasPrefix(b, []byte{0x28, 0xb5, 0x2f, 0xfd})
-	case c == '\n': // a protobuf field 1, or a line end
-		return bytes.IndexByte(b, 0) > 0
-	}
-	return b[0] >= 0x80 && b[0] <= 0x9f || b[0] >= 0xdc && b[0] <= 0xdf
 }

@@ -17,4 +17,9 @@
 // An Event has no field that can hold the text of a prompt, of an output or of an error. What a later stage must read
 // once and may never keep (the error's words, the user's id, the input) travels beside the event in a Sensitive, whose
 // strings point into the decoder's buffers and are valid until its next Decode.
+//
+// A Decoder reads a record in one pass (scan.go): it finds the keys that tell the formats apart (envelope.go), the
+// properties that mean something to us (fields.go holds every name), and whether the whole is JSON within its bounds.
+// The format's entry in formats.go then makes events of what was found: a further format is one more file with one more
+// entry there. A record is used as a whole or, for one Reason, not at all.
 package schemas

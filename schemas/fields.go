@@ -129,6 +129,7 @@ type propertyName struct {
 // the analytics article's events, whose names are PostHog's without "$ai_".
 var propertyNames = buildPropertyNames()
 
+// buildPropertyNames is long because it is a table; its lines are its only logic.
 func buildPropertyNames() []propertyName {
 	names := []propertyName{
 		{"$ai_trace_id", fTrace, 0},
