@@ -319,3 +319,19 @@ func TestHostileRecordsCostBoundedMemory(t *testing.T) {
 		}
 	}
 }
+
+// One huge record must not be remembered in every decoder of the worker.
+func TestAHugeRecordLeavesNoMemoryBehind(t *testing.T) {
+	d := NewDecoder(DecoderConfig{})
+	text := strings.Repeat(`\u0041`, 1<<20)
+	d.Decode(recordOf([]byte(posthog("$ai_generation", `"$ai_is_error":true,"$ai_error":"`+text+`"`))))
+	d.Decode(recordOf([]byte(`{"api_key":"k","batch":[` + strings.Repeat(`{"event":"x","properties":{}},`, 5000) + posthog("$exception",
+		`"$exception_list":[`+strings.Repeat(`{"stacktrace":{"frames":[`+strings.Repeat("{},", 150)+`{}]}},`, 20)+`{}]`) + `]}`)))
+	if n := len(d.result.Events); n != 5001 {
+		t.Fatalf("%d events", n)
+	}
+	d.Decode(recordOf([]byte(posthog("$ai_generation", ""))))
+	if cap(d.scratch) > maxKeptScratch || cap(d.result.Events) > maxKeptEvents || cap(d.stack.frames) > 4*maxFrames {
+		t.Errorf("kept %d bytes, %d events, %d frames", cap(d.scratch), cap(d.result.Events), cap(d.stack.frames))
+	}
+}

@@ -179,7 +179,7 @@ func (d *Decoder) fillDimensions(e *Event, p *properties) {
 	e.OutputCategory = d.name(p.get(fOutputCategory), w)
 	e.InputBucket = d.name(p.get(fInputBucket), w)
 	e.OutputBucket = d.name(p.get(fOutputBucket), w)
-	e.TraceURL = d.line(p.get(fTraceURL), w)
+	e.TraceURL = d.webLink(p.get(fTraceURL))
 	e.RequestID = d.eventID(p.get(fRequest))
 	e.Flag, e.Variant = d.name(p.get(fFlag), w), d.name(p.get(fVariant), w)
 	if e.Flag == "" && p.flagName != nil {

@@ -101,10 +101,12 @@ func TestLatencyUnitFollowsTheSender(t *testing.T) {
 			t.Errorf("%s: %s, want %s", props, got, want)
 		}
 	}
-	d := NewDecoder(DecoderConfig{Topics: map[string]TopicConfig{"events": {LatencyUnit: LatencyMillis}}})
-	e := d.Decode(recordOf([]byte(posthog("$ai_generation", `"$ai_latency":5`)))).Events[0].Event
-	if e.Latency != Some(5*time.Millisecond) || e.Warnings != 0 {
-		t.Errorf("a topic whose unit is known: %v, %v", e.Latency, e.Warnings.Names())
+	for unit, want := range map[LatencyUnit]time.Duration{LatencyMillis: 500 * time.Millisecond, LatencySeconds: 500 * time.Second} {
+		d := NewDecoder(DecoderConfig{Topics: map[string]TopicConfig{"events": {LatencyUnit: unit}}})
+		e := d.Decode(recordOf([]byte(posthog("$ai_generation", `"$ai_latency":500`)))).Events[0].Event
+		if e.Latency != Some(want) || e.Warnings != 0 {
+			t.Errorf("a topic of unit %s: %v, %v", unit, e.Latency, e.Warnings.Names())
+		}
 	}
 }
 
@@ -205,6 +207,53 @@ func TestStatusFollowsTheEvidenceOfTheEvent(t *testing.T) {
 		if got := decodeProps(t, tc.event, tc.props).Event.Status; got != tc.want {
 			t.Errorf("%s {%s}: %v, want %v", tc.event, tc.props, got, tc.want)
 		}
+	}
+}
+
+func TestOperationIsReadFromNameOrProperty(t *testing.T) {
+	for _, tc := range []struct {
+		event, props string
+		want         Operation
+	}{
+		{"$ai_generation", ``, OpChat},
+		{"$ai_embedding", ``, OpEmbedding},
+		{"llm_request_completed", ``, OpChat},
+		{"llm_request_completed", `"operation":"Completion"`, OpCompletion},
+		{"llm_request_completed", `"operation":"embeddings"`, OpEmbedding},
+		{"llm_request_completed", `"operation":"rerank"`, OpRerank},
+		{"llm_request_completed", `"operation":"image"`, OpImage},
+		{"llm_request_completed", `"operation":"audio"`, OpAudio},
+		{"llm_request_completed", `"operation":"other"`, OpOther},
+		{"$ai_span", `"operation":"rerank"`, NoOperation},
+	} {
+		if got := decodeProps(t, tc.event, tc.props).Event.Operation; got != tc.want {
+			t.Errorf("%s {%s}: %v, want %v", tc.event, tc.props, got, tc.want)
+		}
+	}
+}
+
+func TestTraceURLIsALinkOrNothing(t *testing.T) {
+	for url, keep := range map[string]bool{
+		"https://llm.example/traces/t1?a=b#c": true, "http://localhost:3000/t": true, "javascript:alert(1)": false, "//llm.example/t": false, "": false,
+		"https://user:secret@llm.example/t": false, "https://llm.example/" + strings.Repeat("x", 200): false, "https://llm.example/\u202e": false,
+		`https://llm.example/"onclick="x`: false, "https://llm.example/a@b": true, "data:text/html,x": false,
+	} {
+		got := decodeProps(t, "$ai_generation", `"trace_url":"`+strings.ReplaceAll(url, `"`, `\"`)+`"`).Event.TraceURL
+		if want := map[bool]string{true: url}[keep]; got != want {
+			t.Errorf("%s: %q", url, got)
+		}
+	}
+}
+
+func TestTopicSettingsReportEveryProblem(t *testing.T) {
+	for _, ok := range []TopicConfig{{}, {Format: FormatPostHogBatch, LatencyUnit: LatencyMillis}, {LatencyUnit: LatencyAuto}} {
+		if err := ok.Validate(); err != nil {
+			t.Errorf("%+v: %v", ok, err)
+		}
+	}
+	err := TopicConfig{Format: "avro", LatencyUnit: "min"}.Validate()
+	if err == nil || !strings.Contains(err.Error(), `"avro"`) || !strings.Contains(err.Error(), `"min"`) {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -31,6 +31,8 @@ func TestOutcomesRatingsAndEvaluationsAreMeasured(t *testing.T) {
 		{"survey sent", `"$ai_trace_id":"t"`, Feedback, Measures{}},
 		{"$ai_metric", `"$ai_metric_name":"accuracy","$ai_metric_value":"0.93"`, Evaluation, Measures{EvalName: "accuracy", EvalScore: dec("0.93")}},
 		{"$ai_metric", `"$ai_metric_name":"quality","$ai_metric_value":"good"`, Evaluation, Measures{EvalName: "quality", EvalPassed: yes}},
+		{"$ai_metric", `"$ai_metric_name":"quality","$ai_metric_value":"bad"`, Evaluation, Measures{EvalName: "quality", EvalPassed: no}},
+		{"$ai_evaluation", `"$ai_evaluation_numeric_result":7,"$ai_evaluation_numeric_result_min":1,"$ai_evaluation_numeric_result_max":5`, Evaluation, Measures{}},
 		{"$ai_metric", `"$ai_metric_name":"quality","$ai_metric_value":"I did not like it"`, Evaluation, Measures{EvalName: "quality"}},
 		{"$ai_evaluation", `"$ai_evaluation_name":"tone","$ai_evaluation_result":false`, Evaluation, Measures{EvalName: "tone", EvalPassed: no}},
 		{"$ai_evaluation", `"$ai_evaluation_name":"tone","$ai_evaluation_result":true,"$ai_evaluation_applicable":false`, Evaluation, Measures{EvalName: "tone"}},

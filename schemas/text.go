@@ -1,6 +1,7 @@
 package schemas
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"unicode/utf8"
@@ -53,13 +54,23 @@ func (d *Decoder) name(v value, w *Warnings) string {
 	return d.names.text(d.tidy(text, whole, w))
 }
 
-// line is a value that differs from event to event (a URL): repaired, trimmed, copied.
-func (d *Decoder) line(v value, w *Warnings) string {
-	if !v.scalar() {
+// webLink is a URL that a dashboard may link to: http or https, no credentials, whole. Any other is dropped: trimmed or
+// repaired it would lead elsewhere, and a javascript: URL would run in the reader's browser.
+func (d *Decoder) webLink(v value) string {
+	if v.kind != jsonString {
 		return ""
 	}
 	text, whole := d.plain(v)
-	return d.arena.text(d.tidy(text, whole, w))
+	text = trimSpace(text)
+	rest, ok := bytes.CutPrefix(text, []byte("https://"))
+	if !ok {
+		rest, ok = bytes.CutPrefix(text, []byte("http://"))
+	}
+	host, _, _ := bytes.Cut(rest, []byte("/"))
+	if !ok || !whole || needsHash(text) || bytes.IndexByte(host, '@') >= 0 || bytes.ContainsAny(text, " \"'<>\\`") {
+		return ""
+	}
+	return d.arena.text(text)
 }
 
 // tidy makes a text fit for a table and a terminal: valid UTF-8 without control characters, white space off its ends, at

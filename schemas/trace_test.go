@@ -75,6 +75,11 @@ func TestTraceIDIsTheFirstUsableOne(t *testing.T) {
 			t.Errorf("%s: %q and %q, want %q and %q", tc.props, e.TraceID, e.AltTraceID, tc.trace, tc.alt)
 		}
 	}
+	rec := recordOf([]byte(posthog("$ai_generation", "")))
+	rec.Headers = []Header{{Key: "ce_traceparent", Value: []byte(header)}}
+	if e := NewDecoder(DecoderConfig{}).Decode(rec).Events[0].Event; e.TraceID != fromHeader {
+		t.Errorf("ce_traceparent gives %q", e.TraceID)
+	}
 	for _, bad := range []string{"", "00-", "00-zzz7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "00-00000000000000000000000000000000-b7ad6b7169203331-01"} {
 		rec := recordOf([]byte(posthog("$ai_generation", "")))
 		rec.Headers = []Header{{Key: "traceparent", Value: []byte(bad)}}

@@ -22,7 +22,7 @@ func (d *Decoder) fillUsage(e *Event, p *properties) Reason {
 	if v := p.get(fBaseURL); v.kind == jsonString {
 		text, _ := d.plain(v)
 		if string(text) != d.lastURL { // an application has one, so the last one answers nearly every time
-			d.lastURL = string(text[:min(len(text), maxURLBytes)])
+			d.lastURL = d.names.text(text[:min(len(text), maxURLBytes)])
 			d.lastHost = d.host([]byte(d.lastURL))
 		}
 		u.BaseURLHost = d.lastHost

@@ -48,9 +48,9 @@ func TestUnusableCostInputsAreMarkedAndNotDropped(t *testing.T) {
 }
 
 func TestRawUsageIsFlattened(t *testing.T) {
-	const usage = `"$ai_usage":{"prompt_tokens":2006,"prompt_tokens_details":{"cached_tokens":1920},"service_tier":"standard","is_byok":false,` +
+	const usage = `"$ai_usage":{"prompt_tokens":2006,"prompt_tokens_details":{"cached_tokens":1920},"service_tier":"standard","is_byok":false,"batched":true,` +
 		`"promptTokensDetails":[{"modality":"TEXT","tokenCount":46}],"cost":"0.5","note":"words of a user, not a tier","empty":null}`
-	const full = "usage.cost=0.5 usage.is_byok=false usage.note=! usage.promptTokensDetails.0.modality=TEXT usage.promptTokensDetails.0.tokenCount=46 " +
+	const full = "usage.batched=true usage.cost=0.5 usage.is_byok=false usage.note=! usage.promptTokensDetails.0.modality=TEXT usage.promptTokensDetails.0.tokenCount=46 " +
 		"usage.prompt_tokens=2006 usage.prompt_tokens_details.cached_tokens=1920 usage.service_tier=standard"
 	if got := extra(decodeProps(t, "$ai_generation", usage).Event.Usage); got != full {
 		t.Errorf("got  %s\nwant %s", got, full)
