@@ -220,6 +220,28 @@ func TestBatchThatClaimsItsNeighboursOffsetsDoesNotHideThem(t *testing.T) {
 	}
 }
 
+// TestDamagedHeaderDoesNotHideABatchThatDidNotFitInTheAnswer: the header claims more offsets than it has, and the batch
+// behind it, which would contradict, is beyond what one fetch asks for.
+func TestDamagedHeaderDoesNotHideABatchThatDidNotFitInTheAnswer(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int{100, 5000} { // below and above FetchBytes
+		cluster := kafkatest.Run(t, kafkatest.Config{Topics: map[string]int32{"t": 1}})
+		log := &kafkatest.Log{Topic: "t"}
+		log.Add(2, kafkatest.Batch{LastDelta: 5, BadCRC: true, Count: 2, Payload: make([]byte, 1000)}.Bytes())
+		log.Add(3, kafkatest.Batch{Base: 2, Records: [][]byte{kafkatest.Record(0, nil, bytes.Repeat([]byte("x"), size), 0)}}.Bytes())
+		log.Add(8, sound(3, 5))
+		cluster.Serve(log)
+		got := readTo(t, newClient(t, cluster, func(c *consumer.Config) { c.FetchBytes = 1 << 10 }).Reader("t", 0, 0), 8)
+		offsets := []int64{}
+		for _, r := range got.records {
+			offsets = append(offsets, r.Offset)
+		}
+		if !slices.Equal(offsets, []int64{2, 3, 4, 5, 6, 7}) {
+			t.Errorf("with %d bytes behind it: records at %v", size, offsets)
+		}
+	}
+}
+
 func TestDamageOnTheWayIsReadAgain(t *testing.T) {
 	t.Parallel()
 	cluster := kafkatest.Run(t, kafkatest.Config{Topics: map[string]int32{"t": 1}})

@@ -55,7 +55,8 @@ func (r *Reader) Offset() int64 { return r.offset }
 //
 // Errors: *OutOfRange is final. One that is ErrUnavailable will pass: call Next again, which waits before it asks again,
 // never longer than about MaxWait at a time. Else the context's. A broker that takes a request and never answers is given
-// up after answerTimeout; the context ends that wait too.
+// up after answerTimeout; the context ends that wait too. Beside an error the Chunk is empty, and its watermarks are those
+// last heard of.
 func (r *Reader) Next(ctx context.Context) (Chunk, error) {
 	r.Release()
 	if r.gone != nil {
@@ -148,8 +149,8 @@ func (r *Reader) fetch(ctx context.Context) error {
 	if log.code == kafka.OffsetOutOfRange || (log.code == 0 && log.logStart > r.offset) {
 		return r.outOfRange(ctx)
 	}
-	if err := wrapCode(int16(log.code), "fetch", r.topic, r.partition); err != nil {
-		return unavailable(err) // whatever it is, an operator may mend it while we wait
+	if log.code != 0 {
+		return unavailable(log.code) // whatever it is, an operator may mend it while we wait
 	}
 	r.log, r.rest, r.fresh = log, log.records, r.offset
 	r.filter.reset(log.aborted)

@@ -49,4 +49,9 @@ func (c *Client) retry(ctx context.Context, ask func() error) error {
 }
 
 // unavailable marks err as one that will pass.
-func unavailable(err error) error { return fmt.Errorf("%w: %w", ErrUnavailable, err) }
+func unavailable(err error) error {
+	if errors.Is(err, ErrUnavailable) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrUnavailable, err)
+}

@@ -68,28 +68,35 @@ func (r *Reader) fits(b *batch) bool {
 	return !visible
 }
 
-// settled says whether there is nothing more to try with a batch that is damaged, cut off, or does not fit.
+// settled says whether there is nothing more to try with a batch that is damaged, cut off, or does not fit. The second
+// reading asks for enough to see the batch behind it too.
 func (r *Reader) settled(b *batch) bool {
-	if b.state == cut && b.size <= r.client.cfg.MaxBatchBytes && b.size > r.want {
+	known := b.size <= r.client.cfg.MaxBatchBytes
+	if b.state == cut && known && b.size > r.want {
 		r.want = b.size
 		return false
 	}
-	if r.suspect != r.offset {
-		r.suspect = r.offset
-		return false
+	if r.suspect == r.offset {
+		return true
 	}
-	return true
+	r.suspect = r.offset
+	if known {
+		r.want = b.size + int(r.client.cfg.FetchBytes)
+	}
+	return false
 }
 
-// extent is where a batch ends that cannot be trusted: where the next sound one begins; else, at the end of the response,
-// where it says itself, if the log goes that far; else behind the one offset that must be in it, so that it is met again
-// at the next. It never reaches into another batch.
+// extent is where a batch ends that cannot be used: where the next sound one begins, if that can be seen. Else its header's
+// word is taken if nothing speaks against it but its length, or if the log ends just there. Else it ends behind the one
+// offset that must be in it, so that it is met again at the next: slow, but it never reaches into another batch.
 func (r *Reader) extent(b *batch) int64 {
+	end := b.last + 1
 	if next, ok := b.following(r.rest); ok && next > r.offset && next <= r.log.highWatermark {
 		return next
 	}
-	if b.base >= 0 && b.base <= b.last && b.last >= r.offset && b.last < r.log.highWatermark {
-		return b.last + 1
+	possible := b.base >= 0 && b.base <= b.last && b.last >= r.offset
+	if possible && (b.state == cut && end <= r.log.highWatermark || end == r.log.highWatermark || end == r.log.lastStable) {
+		return end
 	}
 	return r.offset + 1
 }
