@@ -228,7 +228,7 @@ func (d *demo) newDisplay() display {
 	if d.terminal {
 		return newScreen(d.out, d.header(), d.begun, d.o.For, d.logs, d.stop.ask)
 	}
-	return newPlain(d.out, d.begun)
+	return newPlain(d.out, d.begun, d.o.For)
 }
 
 // compare holds the tables against the books.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strconv"
@@ -15,14 +16,22 @@ type plain struct {
 	every time.Duration
 	next  time.Time
 	known map[[3]string]bool
+	// length is that of the run, which decides when the incidents are; incident is what was said of them last.
+	length   time.Duration
+	incident string
 }
 
-func newPlain(out io.Writer, begun time.Time) *plain {
-	return &plain{out: out, begun: begun, every: 2 * time.Second, known: map[[3]string]bool{}}
+func newPlain(out io.Writer, begun time.Time, length time.Duration) *plain {
+	return &plain{out: out, begun: begun, length: length, every: 2 * time.Second, known: map[[3]string]bool{}}
 }
 
-// show prints a line every two seconds, and another for each cause of failure that is seen for the first time.
+// show prints a line every two seconds, and others when an incident begins or ends and for each cause of failure that is
+// seen for the first time.
 func (p *plain) show(s sample) {
+	if now := strings.Join(activeIncidents(s.at, p.begun, p.length), ", "); now != p.incident {
+		p.incident = now
+		fmt.Fprintf(p.out, "%6s  incident: %s\n", p.clock(s.at), cmp.Or(now, "over"))
+	}
 	for _, g := range s.groups {
 		if key := [3]string{g.Category, g.Reason, g.Code}; !p.known[key] {
 			p.known[key] = true

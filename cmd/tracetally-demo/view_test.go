@@ -24,7 +24,7 @@ func anySample(after time.Duration) sample {
 
 func TestPlainLinesSayTheNumbersAndNewCausesOnce(t *testing.T) {
 	var out bytes.Buffer
-	p := newPlain(&out, begun)
+	p := newPlain(&out, begun, 10*time.Second)
 	for s := range 6 {
 		p.show(anySample(time.Duration(s+1) * time.Second))
 	}
@@ -39,6 +39,9 @@ func TestPlainLinesSayTheNumbersAndNewCausesOnce(t *testing.T) {
 	}
 	if n := strings.Count(text, "new cause: api_error/rate_limit 429  trace 5f6e7a8b9c0d1e2f3a4b5c6d7e8f9a0b"); n != 1 {
 		t.Errorf("the cause is announced %d times:\n%s", n, text)
+	}
+	if !strings.Contains(text, "    2s  incident: anthropic answers 429\n") || !strings.Contains(text, "    5s  incident: over\n") {
+		t.Errorf("the incident is not announced:\n%s", text)
 	}
 }
 
