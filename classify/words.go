@@ -77,7 +77,7 @@ func looksLikeClass(w string) bool {
 
 // statusForms are the ways in which a text states an HTTP status; the number is a group. A bare number is none:
 // counts, ports and limits are numbers too.
-var statusForms = regexp.MustCompile(`(?:^\W{0,3}|(?:error|status|response|http|api|code|http/1\.1|http/2)[ _]?(?:status|code|error)?(?: code)?(?: was| is| of)?\W{0,3}|` +
+var statusForms = regexp.MustCompile(`(?:^\W{0,3}|(?:error|status|response|http|api|code|http/1\.1|http/2)[ _]?(?:status|code|error)?(?: code)?(?: was| is| of| does not indicate success)?\W{0,3}|` +
 	`\| |exception[: -]{1,3})([345]\d\d)\b|\(([45]\d\d)\)`)
 
 // statusNames are reasons of statuses, as in "429 too many requests"; the number stands before.
