@@ -94,6 +94,9 @@ func (d Decimal) Coefficient() *big.Int {
 	return big.NewInt(d.small)
 }
 
+// Small is the coefficient without the cost of a big.Int, and whether it fits an int64.
+func (d Decimal) Small() (int64, bool) { return d.small, d.large == nil }
+
 // Scale is the number of decimals of the representation.
 func (d Decimal) Scale() uint16 { return d.scale }
 

@@ -31,7 +31,7 @@ func (s *Store) commitAll(ctx context.Context, works []*work) error {
 		}
 		switch classify(err) {
 		case classFatal:
-			return fmt.Errorf("commit %d partitions: %w", len(works), err)
+			return fmt.Errorf("commit %d partitions: %w", len(works), stop(err))
 		case classReject:
 			return s.bisect(ctx, works, err)
 		case classPartition:

@@ -1,21 +1,25 @@
 package sink
 
 import (
+	"encoding/binary"
 	"strconv"
-	"strings"
 	"unicode/utf8"
+
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/tracetally/tracetally/schemas"
 )
 
-// costInputs is every input of the cost engine that has no column of its own, as a JSON object with short, fixed keys: what
-// reprice needs to compute the cost again. Absent inputs are left out; a call without any is the empty string. The counts
-// are as sent, before any convention was applied; an unusable one is null.
-func costInputs(e *schemas.Event) string {
+// writeCostInputs writes every input of the cost engine that has no column of its own, as a JSON object with short, fixed
+// keys: what reprice needs to compute the cost again. Absent inputs are left out; what is no call has none. The counts are
+// as sent, before any convention was applied; an unusable one is null.
+func writeCostInputs(r *rows, e *schemas.Event) {
 	if e.Kind != schemas.Call {
-		return ""
+		r.null(pgtype.TextOID)
+		return
 	}
-	var o object
+	r.head(pgtype.TextOID, 0)
+	o := object{b: r.buf, start: len(r.buf)}
 	u := &e.Usage
 	o.text("model", e.ModelRaw)
 	o.text("provider", e.ProviderRaw)
@@ -23,10 +27,12 @@ func costInputs(e *schemas.Event) string {
 	o.text("base_url_host", u.BaseURLHost)
 	o.text("framework", u.Framework)
 	if u.CacheExclusive.Ok {
-		o.literal("cache_exclusive", strconv.FormatBool(u.CacheExclusive.V))
+		o.key("cache_exclusive")
+		o.b = strconv.AppendBool(o.b, u.CacheExclusive.V)
 	}
 	if u.CacheHit {
-		o.literal("cache_hit", "true")
+		o.key("cache_hit")
+		o.b = append(o.b, "true"...)
 	}
 	o.count("input", u.InputTokens)
 	o.count("output", u.OutputTokens)
@@ -38,67 +44,72 @@ func costInputs(e *schemas.Event) string {
 	for _, x := range u.Extra {
 		o.text("x_"+x.Key, x.Value)
 	}
-	return o.close()
+	r.buf = o.close()
+	binary.BigEndian.PutUint32(r.buf[o.start-4:], uint32(len(r.buf)-o.start)) // the length that head left open
 }
 
-// object writes a flat JSON object.
-type object struct{ b strings.Builder }
+// object appends a flat JSON object to b, which holds other things before start.
+type object struct {
+	b     []byte
+	start int
+}
 
-func (o *object) literal(key, value string) {
-	if o.b.Len() == 0 {
-		o.b.WriteByte('{')
-	} else {
-		o.b.WriteByte(',')
+func (o *object) key(name string) {
+	o.b = append(o.b, ',') // the first one becomes the brace
+	o.quote(name)
+	o.b = append(o.b, ':')
+}
+
+func (o *object) text(name, value string) {
+	if value != "" {
+		o.key(name)
+		o.quote(value)
 	}
-	quote(&o.b, key)
-	o.b.WriteByte(':')
-	o.b.WriteString(value)
 }
 
-func (o *object) text(key, value string) {
-	if value == "" {
+func (o *object) count(name string, c schemas.Count) {
+	if c.State == schemas.CountAbsent {
 		return
 	}
-	var b strings.Builder
-	quote(&b, value)
-	o.literal(key, b.String())
-}
-
-func (o *object) count(key string, c schemas.Count) {
-	switch c.State {
-	case schemas.CountValid:
-		o.literal(key, c.Exact.String())
-	case schemas.CountInvalid:
-		o.literal(key, "null")
+	o.key(name)
+	n, small := c.Exact.Small()
+	switch {
+	case c.State == schemas.CountInvalid:
+		o.b = append(o.b, "null"...)
+	case small && c.Exact.Scale() == 0:
+		o.b = strconv.AppendInt(o.b, n, 10)
+	default:
+		o.b = append(o.b, c.Exact.String()...)
 	}
 }
 
-func (o *object) close() string {
-	if o.b.Len() == 0 {
-		return ""
+func (o *object) close() []byte {
+	if len(o.b) == o.start {
+		o.b = append(o.b, '{')
 	}
-	o.b.WriteByte('}')
-	return o.b.String()
+	o.b[o.start] = '{'
+	return append(o.b, '}')
 }
 
 // quote writes a JSON string that PostgreSQL's json accepts: NUL and invalid UTF-8 become U+FFFD.
-func quote(b *strings.Builder, s string) {
+func (o *object) quote(s string) {
 	const hex = "0123456789abcdef"
-	b.WriteByte('"')
-	for _, r := range clean(s) {
-		switch {
-		case r == '"' || r == '\\':
-			b.WriteByte('\\')
-			b.WriteRune(r)
-		case r < 0x20:
-			b.WriteString(`\u00`)
-			b.WriteByte(hex[r>>4])
-			b.WriteByte(hex[r&15])
-		case r == utf8.RuneError:
-			b.WriteString("\uFFFD")
-		default:
-			b.WriteRune(r)
+	o.b = append(o.b, '"')
+	for i := range len(s) {
+		if s[i] < 0x20 || s[i] == '"' || s[i] == '\\' || s[i] >= utf8.RuneSelf {
+			s = clean(s)
+			break
 		}
 	}
-	b.WriteByte('"')
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '"' || c == '\\':
+			o.b = append(o.b, '\\', c)
+		case c < 0x20:
+			o.b = append(o.b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+		default:
+			o.b = append(o.b, c)
+		}
+	}
+	o.b = append(o.b, '"')
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math/big"
+	"slices"
 	"strings"
 	"time"
 
@@ -135,23 +136,59 @@ func (r *rows) optDecimal(o schemas.Opt[schemas.Decimal]) {
 }
 
 // decimal writes a numeric, exactly.
-func (r *rows) decimal(d schemas.Decimal) { r.numeric(d.Coefficient(), d.Scale()) }
+func (r *rows) decimal(d schemas.Decimal) {
+	if n, ok := d.Small(); ok && n >= 0 && n < maxFast {
+		r.small(uint64(n), d.Scale())
+		return
+	}
+	r.numeric(d.Coefficient(), d.Scale())
+}
 
-// numeric writes coefficient × 10^-scale in base 10,000 (numeric_recv in src/backend/utils/adt/numeric.c). It uses up
-// coefficient.
+// wide writes n × 10^-scale.
+func (r *rows) wide(w wide, scale uint16) {
+	if w.hi == 0 && w.lo < maxFast {
+		r.small(w.lo, scale)
+		return
+	}
+	r.numeric(w.big(), scale)
+}
+
+// maxFast leaves room for the three decimals by which a scale is filled up to a multiple of 4.
+const maxFast = 1 << 53
+
+// small writes what nearly every number is, without a big.Int.
+func (r *rows) small(n uint64, scale uint16) {
+	pad := padding(scale)
+	n *= [...]uint64{1, 10, 100, 1000}[pad]
+	var digits [5]uint16 // 2^53·1000 has 19 decimal digits
+	at := len(digits)
+	for ; n > 0; n /= 10_000 {
+		at--
+		digits[at] = uint16(n % 10_000)
+	}
+	r.digits(digits[at:], 0, scale)
+}
+
+// padding is how many decimals are missing to a multiple of 4.
+func padding(scale uint16) int { return (4 - int(scale)%4) % 4 }
+
+// numeric writes coefficient × 10^-scale. It uses up coefficient.
 func (r *rows) numeric(coefficient *big.Int, scale uint16) {
 	sign := uint16(0)
 	if coefficient.Sign() < 0 {
 		sign = 0x4000
 		coefficient.Neg(coefficient)
 	}
-	pad := (4 - int(scale)%4) % 4
-	coefficient.Mul(coefficient, big.NewInt([...]int64{1, 10, 100, 1000}[pad]))
-	digits := base10000(coefficient)
-	fraction := (int(scale) + pad) / 4
-	weight := len(digits) - fraction - 1
+	coefficient.Mul(coefficient, big.NewInt([...]int64{1, 10, 100, 1000}[padding(scale)]))
+	r.digits(base10000(coefficient), sign, scale)
+}
+
+// digits writes a numeric of digits in base 10,000 (numeric_recv in src/backend/utils/adt/numeric.c): their number, the
+// weight of the first, the sign, the decimals shown, the digits.
+func (r *rows) digits(digits []uint16, sign, scale uint16) {
+	fraction := (int(scale) + padding(scale)) / 4
 	r.head(pgtype.NumericOID, int32(8+2*len(digits)))
-	for _, v := range []uint16{uint16(len(digits)), uint16(int16(weight)), sign, scale} {
+	for _, v := range [...]uint16{uint16(len(digits)), uint16(int16(len(digits) - fraction - 1)), sign, scale} {
 		r.buf = binary.BigEndian.AppendUint16(r.buf, v)
 	}
 	for _, d := range digits {
@@ -159,23 +196,15 @@ func (r *rows) numeric(coefficient *big.Int, scale uint16) {
 	}
 }
 
-// base10000 is the digits of n, most significant first; none for 0.
+// base10000 is the digits of n, most significant first; none for 0. It uses up n.
 func base10000(n *big.Int) []uint16 {
 	var digits []uint16
-	if n.IsUint64() {
-		for u := n.Uint64(); u > 0; u /= 10_000 {
-			digits = append(digits, uint16(u%10_000))
-		}
-	} else {
-		n, base, rest := new(big.Int).Set(n), big.NewInt(10_000), new(big.Int)
-		for n.Sign() > 0 {
-			n.QuoRem(n, base, rest)
-			digits = append(digits, uint16(rest.Uint64()))
-		}
+	base, rest := big.NewInt(10_000), new(big.Int)
+	for n.Sign() > 0 {
+		n.QuoRem(n, base, rest)
+		digits = append(digits, uint16(rest.Uint64()))
 	}
-	for i, j := 0, len(digits)-1; i < j; i, j = i+1, j-1 {
-		digits[i], digits[j] = digits[j], digits[i]
-	}
+	slices.Reverse(digits)
 	return digits
 }
 

@@ -72,6 +72,15 @@ func classifyState(pg *pgconn.PgError) class {
 	return classFatal
 }
 
+// stop makes what violates a constraint of ours (class 23, and 21: a key twice in one statement) an ErrInvariant.
+func stop(err error) error {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && (strings.HasPrefix(pg.Code, "23") || strings.HasPrefix(pg.Code, "21")) {
+		return fmt.Errorf("%w: %w", ErrInvariant, err)
+	}
+	return err
+}
+
 // safe takes out of a PgError what may quote values of a row: Detail, Where, Message, Hint. What is left names the place.
 func safe(err error) error {
 	var pg *pgconn.PgError

@@ -45,8 +45,9 @@ func (a item) compare(b item) int {
 // coordinates win; the rest is up to the ledger's primary key.
 func decide(ctx context.Context, tx pgx.Tx, works []*work, horizon int64) error {
 	first, twins := firsts(works, horizon)
+	var buf rows // its bytes are copied by each statement
 	for chunk := range slices.Chunk(first, ledgerChunk) {
-		refused, err := insertLedger(ctx, tx, works, chunk)
+		refused, err := insertLedger(ctx, tx, works, chunk, &buf)
 		if err != nil {
 			return err
 		}
@@ -81,7 +82,7 @@ func firsts(works []*work, horizon int64) (first, twins []item) {
 
 // insertLedger inserts sorted items with distinct keys. What comes back is new; what does not was there before, possibly
 // committed this moment by another worker, for whom the statement waited.
-func insertLedger(ctx context.Context, tx pgx.Tx, works []*work, items []item) (refused []item, err error) {
+func insertLedger(ctx context.Context, tx pgx.Tx, works []*work, items []item, buf *rows) (refused []item, err error) {
 	const insert = `
 insert into tracetally.ledger (time, event_id, kind, series_id, join_key, alt_key, span_id, parent_id, user_hash, session_id,
     input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, cache_write_1h_tokens, reasoning_tokens,
@@ -91,14 +92,14 @@ insert into tracetally.ledger (time, event_id, kind, series_id, join_key, alt_ke
 select * from unnest($1::tracetally.ledger_in[])
 on conflict (time, event_id) do nothing
 returning time, event_id`
-	var r rows
+	buf.reset()
 	for _, it := range items {
-		r.begin()
-		works[it.work].writeLedger(&r, int(it.event))
-		r.end()
+		buf.begin()
+		works[it.work].writeLedger(buf, int(it.event))
+		buf.end()
 	}
 	// Binary results, so that a key comes back as the bytes that were sent.
-	back, err := tx.Query(ctx, insert, pgx.QueryResultFormats{pgtype.BinaryFormatCode, pgtype.BinaryFormatCode}, &r)
+	back, err := tx.Query(ctx, insert, pgx.QueryResultFormats{pgtype.BinaryFormatCode, pgtype.BinaryFormatCode}, buf)
 	if err != nil {
 		return nil, doing("insert into the ledger", err)
 	}
@@ -217,7 +218,7 @@ func writeUsage(r *rows, e *schemas.Event) {
 }
 
 func writeCost(r *rows, e *schemas.Event) {
-	r.optText(costInputs(e))
+	writeCostInputs(r, e)
 	r.optText(string(e.CostStatus))
 	r.optText(string(e.CostReason))
 	r.optText(e.PriceKey)

@@ -84,18 +84,18 @@ func writeCalls(r *rows, k rollupKey, s *callSums) {
 	r.int8(s.calls)
 	r.int8(s.failures)
 	for _, w := range []wide{s.attempts, s.input, s.output, s.cacheRead, s.cacheWrite, s.reasoning} {
-		r.numeric(w.big(), 0)
+		r.wide(w, 0)
 	}
 	for _, d := range []schemas.Decimal{s.cost, s.reported, s.estimated, s.wasted} {
 		r.decimal(d)
 	}
 	r.int8(s.unpricedCalls)
-	r.numeric(s.unpricedTokens.big(), 0)
-	r.numeric(s.input.big(), 0)
-	r.numeric(s.output.big(), 0)
-	r.numeric(s.latency.big(), microsToMillis)
+	r.wide(s.unpricedTokens, 0)
+	r.wide(s.input, 0)
+	r.wide(s.output, 0)
+	r.wide(s.latency, microsToMillis)
 	r.int8(s.latencyCount)
-	r.numeric(s.ttft.big(), microsToMillis)
+	r.wide(s.ttft, microsToMillis)
 	r.int8(s.ttftCount)
 	for _, n := range s.histogram {
 		r.int8(n)
@@ -117,8 +117,10 @@ func writeErrors(r *rows, k rollupKey, s *errorSums) {
 // queueGroups writes the error groups, sorted. The sample is that of the earliest event, whatever the order of arrival.
 func queueGroups(b *pgx.Batch, groups map[string]*errorGroup) {
 	const upsert = `
-insert into tracetally.error_group as g
-select * from unnest($1::tracetally.error_group_in[])
+insert into tracetally.error_group as g (fingerprint, category, reason, error_type, message, first_time, first_event_id,
+    last_time, events)
+select fingerprint, category, reason, error_type, message, first_time, first_event_id, last_time, events
+from unnest($1::tracetally.error_group_in[])
 on conflict (fingerprint) do update set
     category = case when (excluded.first_time, excluded.first_event_id) < (g.first_time, g.first_event_id)
         then excluded.category else g.category end,
