@@ -28,6 +28,7 @@ type Reader struct {
 	arena   arena
 	swell   int // what batches unpacked to lately, in 1/16 of their packed size
 
+	aligned bool  // offset is where a batch that was read has ended
 	suspect int64 // the offset at which a damaged batch was read once already; -1 for none
 	want    int   // what to fetch for a batch that came cut off; 0 for the usual
 

@@ -52,20 +52,27 @@ func (r *Reader) scan() (Chunk, error) {
 	return c, nil
 }
 
-// fits says whether the offsets of a whole batch can be true. Its base is outside the checksum, so it is held against the
-// next batch, which cannot begin inside this one, and against the end of the log, behind which there are no holes.
+// fits says whether the offsets of a whole batch can be true. Its base is outside the checksum, so it is held against what
+// came before, if we have just read that to its end; against the next batch, which cannot begin inside this one; and, if
+// there is a hole before it, against the end of the log, behind which there is nothing.
 func (r *Reader) fits(b *batch) bool {
-	if b.base > r.offset && b.base > r.log.highWatermark {
+	if r.aligned && b.base < r.offset && b.last >= r.offset || b.base > r.offset && b.last >= r.log.highWatermark {
 		return false
 	}
-	if len(r.rest) < b.size+8 {
+	if len(r.rest) < b.size+8 || int64(binary.BigEndian.Uint64(r.rest[b.size:])) > b.last {
 		return true
 	}
-	if next := int64(binary.BigEndian.Uint64(r.rest[b.size:])); next <= b.base || next > b.last {
+	next := readBatch(r.rest[b.size:])
+	if next.state != whole {
 		return true
 	}
-	_, visible := b.following(r.rest)
-	return !visible
+	// They contradict each other. If the next one, moved behind this one, ends where its own next begins or the log ends,
+	// then its base is the wrong one.
+	end := b.last + 1 + next.last - next.base + 1
+	if after, ok := next.following(r.rest[b.size:]); ok {
+		return after == end
+	}
+	return end == r.log.highWatermark || end == r.log.lastStable
 }
 
 // settled says whether there is nothing more to try with a batch that is damaged, cut off, or does not fit. The second
@@ -108,7 +115,7 @@ func (r *Reader) reject(from, to int64, reason schemas.Reason, raw []byte) {
 		bad.Size, bad.SHA256 = b.size, [32]byte{}
 	}
 	r.decoder.bad = append(r.decoder.bad, bad)
-	r.offset = to
+	r.offset, r.aligned = to, false
 }
 
 // held is about what the chunk keeps in memory so far, the response aside.
@@ -124,7 +131,9 @@ func (r *Reader) take(b *batch) {
 			r.reject(max(r.offset, b.base), b.last+1, reason, r.rest[:b.size])
 		}
 	}
-	r.offset = max(r.offset, b.last+1)
+	if b.last >= r.offset {
+		r.offset, r.aligned = b.last+1, true
+	}
 	r.rest = r.rest[b.size:]
 }
 
