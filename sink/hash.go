@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"strconv"
 
 	"github.com/google/uuid"
 
@@ -55,21 +56,34 @@ func (d *digest) optFlag(values ...schemas.Opt[bool]) {
 	}
 }
 
-// optDecimal takes the plain text: equal numbers have equal texts whatever their scales.
 func (d *digest) optDecimal(values ...schemas.Opt[schemas.Decimal]) {
 	for _, o := range values {
 		d.flag(o.Ok)
 		if o.Ok {
-			d.text(o.V.String())
+			d.decimal(o.V)
 		}
 	}
+}
+
+// decimal takes the plain text: equal numbers have equal texts whatever their scales. A whole number, which nearly every
+// count is, needs no allocation for it.
+func (d *digest) decimal(v schemas.Decimal) {
+	n, ok := v.Small()
+	if !ok || v.Scale() != 0 {
+		d.text(v.String())
+		return
+	}
+	var digits [20]byte
+	text := strconv.AppendInt(digits[:0], n, 10)
+	d.buf = binary.AppendUvarint(d.buf, uint64(len(text)))
+	d.buf = append(d.buf, text...)
 }
 
 func (d *digest) count(values ...schemas.Count) {
 	for _, c := range values {
 		d.int(int64(c.State))
 		if c.Known() {
-			d.text(c.Exact.String())
+			d.decimal(c.Exact)
 		}
 	}
 }
