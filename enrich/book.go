@@ -32,6 +32,7 @@ type PriceFile struct {
 // Book is a set of models with their prices through time. It never changes, so any number of Enrichers may share it.
 type Book struct {
 	models  map[string]*model // by lower-case key
+	sellers map[string]bool   // providers that have prices here
 	version string
 	flags   []Problem
 }
@@ -43,8 +44,8 @@ type model struct {
 	periods  []period
 }
 
-// LoadBook reads the files and reports every problem of all of them at once, each with its model and key. What only
-// looks odd is no error: see Flags.
+// LoadBook reads the files and reports every problem of all of them at once, each with its model and key; there is no
+// book then, so a bad file never takes the place of a good one. What only looks odd is no error: see Flags.
 func LoadBook(cfg BookConfig) (*Book, error) {
 	files := cfg.Files
 	if !cfg.Only {
@@ -63,7 +64,14 @@ func LoadBook(cfg BookConfig) (*Book, error) {
 	if len(files) != 1 {
 		b.version = hex.EncodeToString(digests.Sum(nil))[:versionDigits]
 	}
-	return b, errors.Join(problems...)
+	if err := errors.Join(problems...); err != nil {
+		return nil, err
+	}
+	b.sellers = map[string]bool{}
+	for _, m := range b.models {
+		b.sellers[canonical(m.periods[0].rates.provider)] = true
+	}
+	return b, nil
 }
 
 // versionDigits is how much of a file's SHA-256 names it.

@@ -32,7 +32,6 @@ type match struct {
 type matcher struct {
 	book    *Book
 	aliases map[string]string
-	sellers map[string]bool // providers that have prices in the book
 	memo    *simplelru.LRU[name, *match]
 }
 
@@ -41,12 +40,9 @@ func newMatcher(b *Book, aliases map[string]string) (*matcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &matcher{book: b, aliases: map[string]string{}, sellers: map[string]bool{}, memo: memo}
+	m := &matcher{book: b, aliases: map[string]string{}, memo: memo}
 	for from, to := range aliases {
 		m.aliases[clean(from)] = clean(to)
-	}
-	for _, e := range b.models {
-		m.sellers[canonical(e.periods[0].rates.provider)] = true
 	}
 	return m, nil
 }
@@ -105,9 +101,9 @@ func (m *matcher) search(f *match, model, imageSize string) {
 			return
 		}
 	}
-	if resellers(f.provider) || !m.sellers[f.provider] {
+	if resellers(f.provider) || !m.book.sellers[f.provider] {
 		f.entry = m.ofVendor(f, model, names)
-		f.vendor = f.entry != nil && f.provider != "" && m.sellers[f.provider]
+		f.vendor = f.entry != nil && f.provider != "" && m.book.sellers[f.provider]
 	}
 	if f.entry == nil && f.provider == openRouter && !f.free {
 		if base, _, ok := strings.Cut(model, ":"); ok { // another :variant: the list price of the model itself
