@@ -92,7 +92,7 @@ func (in *inputs) extra(key, v string) {
 	switch key {
 	case "image_size":
 		in.setImageSize(v)
-	case "search_context_size":
+	case "search_context_size", "usage.search_context_size":
 		in.searchSize = strings.ToLower(v)
 	case "data_residency":
 		in.residency = strings.ToLower(v)
