@@ -87,17 +87,18 @@ type runCmd struct {
 	lineFlags
 	logFlags
 
-	Topics  []string `help:"Topics to consume. In the YAML file also a mapping from a topic to its settings: format, environment, service, provider, latency_unit." placeholder:"TOPIC"`
-	Group   string   `help:"Consumer group: the workers of one pipeline share it, and its offsets are mirrored there for lag tools." default:"tracetally"`
-	From    string   `help:"Where a partition starts that was never seen: earliest, latest, or a time (RFC 3339). Decided once per partition; partitions added later start at earliest." default:"earliest"`
-	NoUsers bool     `help:"Run without a key for hashing: user and input hashes stay empty."`
+	Topics         []string      `help:"Topics to consume. In the YAML file also a mapping from a topic to its settings: format, environment, service, provider, latency_unit." placeholder:"TOPIC"`
+	Group          string        `help:"Consumer group: the workers of one pipeline share it, and its offsets are mirrored there for lag tools." default:"tracetally"`
+	SessionTimeout time.Duration `help:"How long the group waits for a worker that fell silent, and then for the others to rejoin: a killed worker's partitions stand still for up to twice as long. Must exceed --drain." default:"20s"`
+	From           string        `help:"Where a partition starts that was never seen: earliest, latest, or a time (RFC 3339). Decided once per partition; partitions added later start at earliest." default:"earliest"`
+	NoUsers        bool          `help:"Run without a key for hashing: user and input hashes stay empty."`
 
 	Listen       string `help:"Address of /metrics, /healthz and /readyz." default:"127.0.0.1:9464"`
 	ListenRemote bool   `help:"Permit --listen beyond loopback. There is no authentication: keep it behind a network policy."`
 
 	BatchEvents    int           `help:"A partition offers its batch to the committer at this many events..." default:"4000"`
 	BatchAge       time.Duration `help:"...or when its oldest record has waited this long." default:"200ms"`
-	CommitInterval time.Duration `help:"How often the worker commits what its partitions offer." default:"1s"`
+	CommitInterval time.Duration `help:"How often the worker commits what its partitions offer." default:"500ms"`
 	Drain          time.Duration `help:"How long stopping may take; what is in hand is committed within it." default:"10s"`
 	Retention      time.Duration `help:"How far back events are told apart from their duplicates; older ones are counted as late." default:"168h"`
 	HaltOnGap      bool          `help:"Halt a partition whose records Kafka deleted before they were read, instead of noting a gap and going on."`
@@ -154,14 +155,17 @@ func (c *runCmd) config(file *configFile) (pipeline.Config, error) {
 	check(within(c.Drain, time.Second, 10*time.Minute), "drain: must be 1s to 10m, got %v", c.Drain)
 	check(within(c.Retention, 24*time.Hour, 10*365*24*time.Hour) && c.Retention%(24*time.Hour) == 0,
 		"retention: must be whole days, 24h to 87600h, got %v", c.Retention)
+	check(within(c.SessionTimeout, 6*time.Second, 10*time.Minute), "session-timeout: must be 6s to 10m, got %v", c.SessionTimeout)
+	check(c.SessionTimeout > c.Drain, "session-timeout: must exceed drain (%v), got %v", c.Drain, c.SessionTimeout)
 	from, err := pipeline.ParseStart(c.From)
 	if err != nil {
 		errs = append(errs, fmt.Errorf("from: %w", err))
 	}
 	return pipeline.Config{
-		Kafka: consumer.Config{Brokers: c.Brokers, GroupID: c.Group, Topics: c.Topics, ClientID: "tracetally"},
-		Sink:  sink.Config{URL: url, Retention: c.Retention},
-		From:  from, BatchEvents: c.BatchEvents, BatchAge: c.BatchAge, CommitInterval: c.CommitInterval, Drain: c.Drain,
+		Kafka: consumer.Config{Brokers: c.Brokers, GroupID: c.Group, Topics: c.Topics, ClientID: "tracetally",
+			SessionTimeout: c.SessionTimeout, RebalanceTimeout: c.SessionTimeout},
+		Sink: sink.Config{URL: url, Retention: c.Retention},
+		From: from, BatchEvents: c.BatchEvents, BatchAge: c.BatchAge, CommitInterval: c.CommitInterval, Drain: c.Drain,
 		HaltOnGap: c.HaltOnGap, MetricsAddr: c.Listen, AllowRemote: c.ListenRemote, Version: version,
 	}, errors.Join(errs...)
 }

@@ -12,7 +12,7 @@ import (
 const (
 	DefaultBatchEvents    = 4000
 	DefaultBatchAge       = 200 * time.Millisecond
-	DefaultCommitInterval = time.Second
+	DefaultCommitInterval = 500 * time.Millisecond
 	DefaultDrain          = 10 * time.Second
 	DefaultMetricsAddr    = "127.0.0.1:9464"
 	DefaultFreshWindow    = 5 * time.Minute

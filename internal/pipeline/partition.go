@@ -112,7 +112,7 @@ func (p *partition) loop(ctx context.Context) error {
 			return err
 		}
 		p.caughtUp(ctx, &chunk)
-		if p.builder.aged(p.w.cfg.BatchAge) && p.ready() {
+		if p.due(&chunk) {
 			if err := p.offer(ctx); err != nil {
 				return err
 			}
@@ -148,6 +148,13 @@ func (p *partition) chunk(ctx context.Context, c *consumer.Chunk) error {
 	p.metrics.Fetched(c.HighWatermark)
 	p.reader.Release()
 	return nil
+}
+
+// due tells whether to offer now: the batch is old enough, or there is nothing more to read. While the committer still has
+// the last batch, reading goes on instead of waiting.
+func (p *partition) due(c *consumer.Chunk) bool {
+	atEnd := c.To >= c.LastStable && !p.builder.empty()
+	return (atEnd || p.builder.aged(p.w.cfg.BatchAge)) && p.ready()
 }
 
 // caughtUp lets PostgreSQL know, about once a minute, that the partition stands at the end of its log: one without traffic
