@@ -99,7 +99,7 @@ func (s *Store) CaughtUp(ctx context.Context, claims []Claim) error {
 	}
 	// Rows are locked in the order of their ids, as a commit does.
 	const update = `
-with l as materialized (
+with l as (
     select p.id
     from tracetally.progress p
     join unnest($1::int[], $2::uuid[]) u (id, token) on u.id = p.id and u.token = p.owner_token

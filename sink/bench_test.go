@@ -71,7 +71,7 @@ func benchBatch(r *rand.Rand, c Claim, from int64, events int) *Batch {
 		e.PromptName, e.Model = fmt.Sprint("prompt", r.IntN(20)), fmt.Sprint("model", r.IntN(10))
 		e.Latency = schemas.Some(time.Duration(r.Int64N(5e9)))
 		if r.IntN(20) == 0 {
-			e = failed(e, schemas.APIError, "rate_limit")
+			e = failed(e, "rate_limit")
 		}
 		b.Records = append(b.Records, RecordEvents{Offset: from + int64(i), First: i, N: 1})
 		b.Events = append(b.Events, e)

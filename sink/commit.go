@@ -63,7 +63,7 @@ func open(works []*work) []*work {
 }
 
 func pause(ctx context.Context, wait time.Duration) error {
-	timer := time.NewTimer(wait/2 + rand.N(wait/2+1))
+	timer := time.NewTimer(wait/2 + rand.N(wait/2+1)) //nolint:gosec // spreads workers out, guards nothing
 	defer timer.Stop()
 	select {
 	case <-timer.C:

@@ -94,10 +94,13 @@ where n.nspname = 'tracetally' and t.typname = any ($1)`
 // row; the layout is fixed and the bytes are made in one pass instead.
 type rawCodec struct{ element uint32 }
 
+// FormatSupported is part of pgtype.Codec.
 func (rawCodec) FormatSupported(format int16) bool { return format == pgtype.BinaryFormatCode }
 
+// PreferredFormat is part of pgtype.Codec.
 func (rawCodec) PreferredFormat() int16 { return pgtype.BinaryFormatCode }
 
+// PlanEncode is part of pgtype.Codec.
 func (c rawCodec) PlanEncode(_ *pgtype.Map, _ uint32, format int16, value any) pgtype.EncodePlan {
 	if _, ok := value.(*rows); !ok || format != pgtype.BinaryFormatCode {
 		return nil
@@ -110,12 +113,15 @@ func (c rawCodec) Encode(value any, buf []byte) ([]byte, error) {
 	return value.(*rows).appendArray(buf, c.element), nil
 }
 
+// PlanScan is part of pgtype.Codec: nothing is read.
 func (rawCodec) PlanScan(*pgtype.Map, uint32, int16, any) pgtype.ScanPlan { return nil }
 
+// DecodeDatabaseSQLValue is part of pgtype.Codec: nothing is read.
 func (rawCodec) DecodeDatabaseSQLValue(*pgtype.Map, uint32, int16, []byte) (driver.Value, error) {
 	return nil, errWriteOnly
 }
 
+// DecodeValue is part of pgtype.Codec: nothing is read.
 func (rawCodec) DecodeValue(*pgtype.Map, uint32, int16, []byte) (any, error) {
 	return nil, errWriteOnly
 }

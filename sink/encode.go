@@ -22,7 +22,6 @@ type rows struct {
 	n     int
 	start int // of the row being written, for patching its length
 	field int // fields written of it
-	at    int // where its field count stands
 }
 
 func (r *rows) reset() { r.buf, r.n = r.buf[:0], 0 }

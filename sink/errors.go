@@ -29,7 +29,7 @@ var ErrReadOnly = errors.New("server is read-only")
 type class uint8
 
 const (
-	classRetry     class = iota // deadlock, serialization, lock timeout: the whole transaction again
+	classRetry     class = iota // deadlock, lock timeout, transactions that got in each other's way: the whole transaction again
 	classReconnect              // the connection or the server is gone: again on a new connection
 	classReject                 // a value that Postgres cannot store: find the record
 	classPartition              // no partition of the ledger for the row's day

@@ -122,11 +122,11 @@ func call(id string, at time.Time) schemas.Event {
 	}
 }
 
-func failed(e schemas.Event, category schemas.Category, reason string) schemas.Event {
+func failed(e schemas.Event, reason string) schemas.Event {
 	e.Status = schemas.StatusError
 	e.HTTPStatus = 429
 	e.Failure = &schemas.Failure{
-		Category: category, Reason: reason, Code: "429", Type: "RateLimitError", Retryable: true, Rule: "r1",
+		Category: schemas.APIError, Reason: reason, Code: "429", Type: "RateLimitError", Retryable: true, Rule: "r1",
 		Fingerprint: "v1:" + reason, Message: "rate limited " + e.ID,
 	}
 	return e
@@ -157,7 +157,7 @@ func randomEvent(r *rand.Rand, id string) schemas.Event {
 	e.Retries = r.Int64N(3)
 	switch r.IntN(10) {
 	case 0, 1:
-		e = failed(e, schemas.APIError, pick("rate_limit", "server_error"))
+		e = failed(e, pick("rate_limit", "server_error"))
 	case 2:
 		e = exception(id, e.Time)
 	case 3:
@@ -218,8 +218,7 @@ func dump(t testing.TB, s *Store) map[string][]string {
 		"progress", "horizon", "quarantined", "gap", "series", "error_series", "dimension_value", "ledger", "error_group",
 		"rollup_calls_1m", "rollup_calls_1h", "rollup_calls_1d", "rollup_errors_1m", "rollup_errors_1h", "rollup_errors_1d",
 	} {
-		name := pgx.Identifier{"tracetally", table}.Sanitize()
-		all[table] = column[string](t, s, `select (to_jsonb(x) - $1::text[])::text as r from `+name+` x order by r`, skip)
+		all[table] = column[string](t, s, `select (to_jsonb(x) - $1::text[])::text as r from tracetally.`+table+` x order by r`, skip)
 	}
 	return all
 }

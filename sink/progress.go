@@ -79,11 +79,11 @@ func orNil[T any](v T, absent bool) *T {
 
 // ranges are quarantined ranges or gaps on their way into their table.
 type ranges struct {
-	ids, counts []int32
-	from, to    []int64
-	reasons     []string
-	sizes       []int64
-	hashes      []pgtype.Bits
+	ids      []int32
+	from, to []int64
+	reasons  []string
+	sizes    []int64
+	hashes   []pgtype.Bits
 }
 
 // queueRanges writes quarantined ranges and gaps. A range that begins where one of the same reason ended makes that one

@@ -21,7 +21,7 @@ func TestValuesPastTheCapCountAsOther(t *testing.T) {
 	c := acquire(t, s, "a", 0)
 	var log []logged
 	for i := range 8 {
-		e := failed(call(fmt.Sprint("e", i), noon()), schemas.APIError, "rate_limit")
+		e := failed(call(fmt.Sprint("e", i), noon()), "rate_limit")
 		e.Model, e.Step = fmt.Sprint("m", i), fmt.Sprint("s", i/4)
 		log = append(log, logged{time: noon(), events: []schemas.Event{e}})
 	}
@@ -74,7 +74,7 @@ func TestTextThatPostgresRefusesIsRepaired(t *testing.T) {
 	t.Parallel()
 	s := openStore(t, atNoon())
 	const bad = "a\x00b\xff\xed\xa0\x80\""
-	e := failed(call(bad, noon()), schemas.APIError, bad)
+	e := failed(call(bad, noon()), bad)
 	for _, f := range []*string{
 		&e.TraceID, &e.AltTraceID, &e.SpanID, &e.ParentID, &e.SessionID, &e.UserHash, &e.InputHash, &e.Environment, &e.Service,
 		&e.Provider, &e.Model, &e.ProviderRaw, &e.ModelRaw, &e.PromptName, &e.PromptVersion, &e.TaskType, &e.Step, &e.Tool,
@@ -189,7 +189,7 @@ func TestAttemptsCountTriesAndCallsCountAnswers(t *testing.T) {
 	s := openStore(t, atNoon())
 	plain, retried, notFinal, started := call("a", noon()), call("b", noon()), call("c", noon()), call("d", noon())
 	retried.Retries = 2
-	notFinal = failed(notFinal, schemas.APIError, "rate_limit")
+	notFinal = failed(notFinal, "rate_limit")
 	notFinal.Final = schemas.Some(false)
 	started.Status = schemas.StatusStarted
 	span := call("e", noon())

@@ -36,8 +36,10 @@ func (s *Server) initCluster(ctx context.Context, bin string, who owner) error {
 			return err
 		}
 	}
-	cmd := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "-D", s.data(), "-U", user, "-E", "UTF8", "--no-locale",
-		"--no-sync", "--auth=scram-sha-256", "--pwfile="+pwfile)
+	args := []string{
+		"-D", s.data(), "-U", user, "-E", "UTF8", "--no-locale", "--no-sync", "--auth=scram-sha-256", "--pwfile=" + pwfile,
+	}
+	cmd := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), args...) //nolint:gosec // where findPrograms found it
 	s.prepare(cmd, who)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
@@ -54,7 +56,8 @@ func (s *Server) listen(ctx context.Context, bin string, who owner, settings map
 		if s.port, err = freePort(); err != nil {
 			return fmt.Errorf("find a free port: %w", err)
 		}
-		cmd := exec.Command(filepath.Join(bin, "postgres"), serverArgs(s.data(), s.port, settings)...)
+		args := serverArgs(s.data(), s.port, settings)
+		cmd := exec.Command(filepath.Join(bin, "postgres"), args...) //nolint:gosec // where findPrograms found it
 		s.prepare(cmd, who)
 		logPath := filepath.Join(s.dir, "server.log")
 		if s.proc, err = startProcess(cmd, logPath); err != nil {
@@ -136,7 +139,7 @@ func randomPassword() string { return rand.Text() }
 
 // tail is the end of the server's log, for an error message.
 func tail(path string) []byte {
-	b, err := os.ReadFile(path)
+	b, err := os.ReadFile(path) //nolint:gosec // our own log file
 	if err != nil {
 		return nil
 	}

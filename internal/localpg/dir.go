@@ -21,7 +21,7 @@ func newDir() (string, *os.File, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // in a directory made just now
 	if err != nil {
 		return dir, nil, err
 	}
@@ -36,7 +36,7 @@ func newDir() (string, *os.File, error) {
 func sweep(tmp string, age time.Duration) {
 	dirs, _ := filepath.Glob(filepath.Join(tmp, dirPattern+"*"))
 	for _, dir := range dirs {
-		lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR, 0)
+		lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR, 0) //nolint:gosec // opened for its lock only
 		if err != nil {
 			continue
 		}

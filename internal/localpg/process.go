@@ -17,7 +17,7 @@ type process struct {
 // Linux sends the parent-death signal when the THREAD that started the program ends, not when the process does
 // (https://go.dev/issue/27505).
 func startProcess(cmd *exec.Cmd, logPath string) (*process, error) {
-	out, err := os.OpenFile(logPath, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	out, err := os.OpenFile(logPath, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600) //nolint:gosec // in our own directory
 	if err != nil {
 		return nil, err
 	}

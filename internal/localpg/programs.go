@@ -110,7 +110,7 @@ func cacheDir(dir string) (string, error) {
 		}
 		dir = filepath.Join(base, "tracetally")
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // the user nobody must be able to run what lies there
 		return "", err
 	}
 	return dir, reachable(dir)
