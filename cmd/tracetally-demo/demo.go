@@ -67,7 +67,7 @@ func (d *demo) run() (agreed bool, err error) {
 		return false, err
 	}
 	if !settled {
-		fmt.Fprintln(d.out, "stopped before the worker had read everything: the figures were not held against each other")
+		say(d.out, "stopped before the worker had read everything: the figures were not held against each other")
 		return false, nil
 	}
 	return d.compare()
@@ -81,11 +81,11 @@ func (d *demo) start(ctx context.Context) error {
 	if d.kafka, err = startKafka(ctx, portOr(d.o.KafkaPort, usualKafkaPort), demoRetention()); err != nil {
 		return err
 	}
-	fmt.Fprintf(d.out, "Kafka       %s   (kcat -b %s -t %s)\n", d.kafka.addr, d.kafka.addr, traffic.TopicAI)
+	say(d.out, "Kafka       %s   (kcat -b %s -t %s)", d.kafka.addr, d.kafka.addr, traffic.TopicAI)
 	if d.postgres, err = startPostgres(ctx, log); err != nil {
 		return err
 	}
-	fmt.Fprintf(d.out, "PostgreSQL  %s\n", d.postgres.psql)
+	say(d.out, "PostgreSQL  %s", d.postgres.psql)
 	if err := d.startWorker(log); err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func (d *demo) start(ctx context.Context) error {
 
 func (d *demo) startWorker(log *slog.Logger) error {
 	if d.o.NoWorker {
-		fmt.Fprintf(d.out, "Worker      none; start one with:\n  %s tracetally run --brokers %s --topics %s --postgres-url '%s' --no-users\n",
+		say(d.out, "Worker      none; start one with:\n  %s bin/tracetally run --brokers %s --topics %s --postgres-url '%s' --no-users",
 			d.postgres.passEnv, d.kafka.addr, strings.Join(topicNames(), ","), d.postgres.bareURL)
 		return nil
 	}
@@ -102,7 +102,7 @@ func (d *demo) startWorker(log *slog.Logger) error {
 	// Not the context that ends with the first Ctrl-C: the worker then still has to read what was sent.
 	d.worker, err = startWorker(d.stop.now, d.kafka.addr, d.postgres.url, portOr(d.o.MetricsPort, usualMetricsPort), log)
 	if err == nil {
-		fmt.Fprintf(d.out, "Metrics     http://%s/metrics\n\n", d.worker.metrics)
+		say(d.out, "Metrics     http://%s/metrics\n", d.worker.metrics)
 	}
 	return err
 }
@@ -264,7 +264,7 @@ func (d *demo) close() error {
 	}
 	err := errors.Join(errs...)
 	if err == nil {
-		fmt.Fprintln(d.out, "everything is stopped, nothing is left behind")
+		say(d.out, "everything is stopped, nothing is left behind")
 	}
 	return err
 }

@@ -5,7 +5,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -44,7 +43,7 @@ func main() {
 // run is the program without the process: it returns the exit code. 0 says that every figure agreed.
 func run(o options, out, errOut io.Writer, terminal bool) int {
 	if o.Rate <= 0 || o.Rate > 20_000 || o.For < 0 {
-		fmt.Fprintln(errOut, "tracetally-demo: rate must be above 0 and at most 20000, for must not be negative")
+		say(errOut, "tracetally-demo: rate must be above 0 and at most 20000, for must not be negative")
 		return 2
 	}
 	stop := newStopper()
@@ -68,7 +67,7 @@ func run(o options, out, errOut io.Writer, terminal bool) int {
 	case stop.now.Err() != nil:
 		return exitForced
 	case err != nil:
-		fmt.Fprintln(errOut, "tracetally-demo:", err)
+		say(errOut, "tracetally-demo: %v", err)
 		return 1
 	case !agreed:
 		return 1

@@ -30,23 +30,26 @@ func newPlain(out io.Writer, begun time.Time, length time.Duration) *plain {
 func (p *plain) show(s sample) {
 	if now := strings.Join(activeIncidents(s.at, p.begun, p.length), ", "); now != p.incident {
 		p.incident = now
-		fmt.Fprintf(p.out, "%6s  incident: %s\n", p.clock(s.at), cmp.Or(now, "over"))
+		say(p.out, "%6s  incident: %s", p.clock(s.at), cmp.Or(now, "over"))
 	}
 	for _, g := range s.groups {
 		if key := [3]string{g.Category, g.Reason, g.Code}; !p.known[key] {
 			p.known[key] = true
-			fmt.Fprintf(p.out, "%6s  new cause: %s  trace %s\n", p.clock(s.at), g.cause(), orDash(g.TraceID))
+			say(p.out, "%6s  new cause: %s  trace %s", p.clock(s.at), g.cause(), orDash(g.TraceID))
 		}
 	}
 	if s.at.Before(p.next) {
 		return
 	}
 	p.next = s.at.Add(p.every - 100*time.Millisecond)
-	fmt.Fprintf(p.out, "%6s  %s  %s  %s  %s\n", p.clock(s.at), s.flow(), s.money(), s.errorRates(), s.accountingLine())
+	say(p.out, "%6s  %s  %s  %s  %s", p.clock(s.at), s.flow(), s.money(), s.errorRates(), s.accountingLine())
 }
 
 // note prints what happens besides the numbers.
-func (p *plain) note(text string) { fmt.Fprintln(p.out, text) }
+func (p *plain) note(text string) { say(p.out, "%s", text) }
+
+// say prints a line. A reader who has gone away stops nobody.
+func say(out io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(out, format+"\n", args...) }
 
 func (p *plain) close() error { return nil }
 

@@ -57,11 +57,11 @@ func (p *producer) run(ctx context.Context, end time.Time) error {
 	for more := true; more; {
 		r := p.gen.Next()
 		more = sleepUntil(ctx, r.Time) && (end.IsZero() || r.Time.Before(end))
-		p.send(r) // it is in the books already
+		p.send(ctx, r) // it is in the books already
 	}
 	if ctx.Err() == nil {
 		for _, r := range p.gen.Finish(time.Now()) {
-			p.send(r)
+			p.send(ctx, r)
 		}
 	}
 	flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushLimit)
@@ -74,12 +74,13 @@ func (p *producer) run(ctx context.Context, end time.Time) error {
 	return p.refused
 }
 
-func (p *producer) send(r traffic.Record) {
+// send hands a record to the client, which keeps trying whatever becomes of ctx: the books hold it.
+func (p *producer) send(ctx context.Context, r traffic.Record) {
 	record := &kgo.Record{Topic: r.Topic, Partition: r.Partition, Key: r.Key, Value: r.Value, Timestamp: r.Time}
 	for _, h := range r.Headers {
 		record.Headers = append(record.Headers, kgo.RecordHeader{Key: h.Key, Value: h.Value})
 	}
-	p.client.Produce(context.Background(), record, func(r *kgo.Record, err error) {
+	p.client.Produce(context.WithoutCancel(ctx), record, func(r *kgo.Record, err error) {
 		if err != nil {
 			p.mu.Lock()
 			defer p.mu.Unlock()

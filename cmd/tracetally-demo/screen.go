@@ -96,6 +96,11 @@ func (m model) View() string {
 func bold(s string) string  { return lipgloss.NewStyle().Bold(true).Render(s) }
 func faint(s string) string { return lipgloss.NewStyle().Faint(true).Render(s) }
 
+// paint gives the text one of the terminal's own colours.
+func paint(colour, text string) string {
+	return lipgloss.NewStyle().Foreground(lipgloss.Color(colour)).Render(text) //nolint:misspell // lipgloss spells it so
+}
+
 func (m model) title() []string {
 	at := m.last.at
 	if at.IsZero() {
@@ -129,9 +134,9 @@ func (m model) numbers() []string {
 // mark says whether the line adds up.
 func (r recordVerdicts) mark() string {
 	if r.Scanned == r.Counted+r.Duplicate+r.Quarantined+r.Ignored+r.Late+r.Gap {
-		return lipgloss.NewStyle().Foreground(lipgloss.Color("2")).Render("  adds up")
+		return paint("2", "  adds up")
 	}
-	return lipgloss.NewStyle().Foreground(lipgloss.Color("1")).Render("  DOES NOT ADD UP")
+	return paint("1", "  DOES NOT ADD UP")
 }
 
 func (m model) errors() []string {
@@ -154,13 +159,13 @@ func colour(category, text string) string {
 	colours := map[string]string{
 		"api_error": "3", "parsing_error": "5", "data_error": "6", "model_error": "4", "system_error": "1",
 	}
-	return lipgloss.NewStyle().Foreground(lipgloss.Color(colours[category])).Render(text)
+	return paint(colours[category], text)
 }
 
 func (m model) footer() []string {
 	var lines []string
 	for _, i := range activeIncidents(m.last.at, m.begun, m.length) {
-		lines = append(lines, lipgloss.NewStyle().Foreground(lipgloss.Color("1")).Render("incident: "+i))
+		lines = append(lines, paint("1", "incident: "+i))
 	}
 	if m.note != "" {
 		lines = append(lines, m.note)

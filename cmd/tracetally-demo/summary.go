@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"maps"
 	"math/big"
@@ -149,7 +148,7 @@ func money(what string, produced *big.Rat, foundText string) check {
 // printSummary prints the comparison and tells whether everything agrees.
 func printSummary(out io.Writer, checks []check) bool {
 	agree := true
-	fmt.Fprintf(out, "\n%-46s %20s %20s\n", "held against what was produced", "produced", "in PostgreSQL")
+	say(out, "\n%-46s %20s %20s", "held against what was produced", "produced", "in PostgreSQL")
 	for _, c := range checks {
 		mark := ""
 		if !c.agrees() {
@@ -157,13 +156,13 @@ func printSummary(out io.Writer, checks []check) bool {
 		} else if c.detail {
 			continue
 		}
-		fmt.Fprintf(out, "%-46s %20s %20s%s\n", c.what, c.produced, c.found, mark)
+		say(out, "%-46s %20s %20s%s", c.what, c.produced, c.found, mark)
 	}
-	fmt.Fprintln(out, strings.Repeat("-", 88))
+	say(out, "%s", strings.Repeat("-", 88))
 	if agree {
-		fmt.Fprintf(out, "all %d figures agree\n", len(checks))
+		say(out, "all %d figures agree", len(checks))
 	} else {
-		fmt.Fprintln(out, "the figures DIFFER")
+		say(out, "the figures DIFFER")
 	}
 	return agree
 }

@@ -66,14 +66,14 @@ func capture(a app, e sdkEvent, due time.Time) draft {
 	value := compact.encode(object{
 		{"uuid", e.uuid}, {"distinct_id", distinct}, {"ip", "127.0.0.1"},
 		{"data", string(compact.encode(e.body(a.sdk)))},
-		{"now", now}, {"sent_at", node.timestamp(due)}, {"token", a.token}, {"event", e.name}, {"timestamp", node.timestamp(e.at)},
+		{"now", now}, {"sent_at", node.timestamp(due)}, {"token", a.project}, {"event", e.name}, {"timestamp", node.timestamp(e.at)},
 	})
 	d := draft{topic: topic, value: value, happened: e.at, due: due}
 	if !e.anonymous {
-		d.key = []byte(a.token + ":" + distinct)
+		d.key = []byte(a.project + ":" + distinct)
 	}
 	for _, h := range [][2]string{
-		{"token", a.token}, {"distinct_id", distinct}, {"timestamp", strconv.FormatInt(e.at.UnixMilli(), 10)},
+		{"token", a.project}, {"distinct_id", distinct}, {"timestamp", strconv.FormatInt(e.at.UnixMilli(), 10)},
 		{"event", e.name}, {"uuid", e.uuid}, {"now", now},
 	} {
 		d.headers = append(d.headers, Header{h[0], []byte(h[1])})
@@ -97,7 +97,7 @@ func (g *Generator) emitBatch(a app, events []sdkEvent, due time.Time) {
 			d.entry.events = append(d.entry.events, e.book)
 		}
 	}
-	d.value = a.sdk.dialect().encode(object{{"api_key", a.token}, {"batch", batch}, {"sent_at", a.sdk.timestamp(due)}})
+	d.value = a.sdk.dialect().encode(object{{"api_key", a.project}, {"batch", batch}, {"sent_at", a.sdk.timestamp(due)}})
 	g.plan(d)
 }
 

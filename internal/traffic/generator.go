@@ -40,7 +40,7 @@ type Generator struct {
 // New is a generator for cfg.
 func New(cfg Config) *Generator {
 	cfg = cfg.withDefaults()
-	r := rand.New(rand.NewPCG(cfg.Seed, 0x7261636574616c6c))
+	r := rand.New(rand.NewPCG(cfg.Seed, 0x7261636574616c6c)) //nolint:gosec // it must repeat itself, and guards nothing
 	return &Generator{cfg: cfg, r: r, corpus: newCorpus(r, 96<<10), clock: cfg.Start, books: newBooks()}
 }
 
@@ -171,7 +171,9 @@ type plans []*plan
 
 func (p plans) Len() int      { return len(p) }
 func (p plans) Swap(i, j int) { p[i], p[j] = p[j], p[i] }
-func (p *plans) Push(x any)   { *p = append(*p, x.(*plan)) }
+
+// Push appends a plan; container/heap then moves it to its place.
+func (p *plans) Push(x any) { *p = append(*p, x.(*plan)) }
 
 func (p plans) Less(i, j int) bool {
 	if !p[i].record.Time.Equal(p[j].record.Time) {
@@ -180,6 +182,7 @@ func (p plans) Less(i, j int) bool {
 	return p[i].order < p[j].order
 }
 
+// Pop takes the last away.
 func (p *plans) Pop() any {
 	old := *p
 	last := old[len(old)-1]

@@ -15,8 +15,10 @@ const (
 
 // app is an application with an LLM feature.
 type app struct {
-	name, environment, token string
-	sdk                      sdk
+	name, environment string
+	// project is the public token of its PostHog project.
+	project string
+	sdk     sdk
 	// bridge: its SDK's HTTP requests are written to TopicEvents as they are, instead of going through PostHog's capture.
 	bridge bool
 }
@@ -30,24 +32,24 @@ const (
 )
 
 func supportDesk() app {
-	return app{name: "support-desk", environment: "production", token: "phc_demo_support", sdk: node}
+	return app{name: "support-desk", environment: "production", project: "phc_demo_support", sdk: node}
 }
 
 func docExtract() app {
-	return app{name: "doc-extract", environment: "production", token: "phc_demo_extract", sdk: python, bridge: true}
+	return app{name: "doc-extract", environment: "production", project: "phc_demo_extract", sdk: python, bridge: true}
 }
 
 func chatApps() []app {
 	return []app{
-		{name: "web-chat", environment: "production", token: "phc_demo_chat", sdk: node},
-		{name: "web-chat", environment: "staging", token: "phc_demo_chat", sdk: node},
-		{name: "code-review", environment: "production", token: "phc_demo_review", sdk: python},
-		{name: "search-assist", environment: "production", token: "phc_demo_search", sdk: python, bridge: true},
+		{name: "web-chat", environment: "production", project: "phc_demo_chat", sdk: node},
+		{name: "web-chat", environment: "staging", project: "phc_demo_chat", sdk: node},
+		{name: "code-review", environment: "production", project: "phc_demo_review", sdk: python},
+		{name: "search-assist", environment: "production", project: "phc_demo_search", sdk: python, bridge: true},
 	}
 }
 
 func agentApp() app {
-	return app{name: "research-agent", environment: "production", token: "phc_demo_agent", sdk: node}
+	return app{name: "research-agent", environment: "production", project: "phc_demo_agent", sdk: node}
 }
 
 // promptOf is a prompt of the name, three in ten in the new version.
