@@ -93,9 +93,13 @@ func (m *membership) next(ctx context.Context, work func(context.Context, Assign
 	m.serve(ctx, gen, work)
 }
 
-// complain is quiet about what every start of a cluster brings: a coordinator that is not there yet, or has moved.
+// complain has one warning for a streak of failures, and none for what every start of a cluster brings: a coordinator that
+// is not there yet, or has moved.
 func (m *membership) complain(err error) {
-	log := m.client.log.Warn
+	log := m.client.log.Debug
+	if m.failures == noisy {
+		log = m.client.log.Warn
+	}
 	for _, usual := range []error{
 		kafka.GroupCoordinatorNotAvailable, kafka.NotCoordinatorForGroup, kafka.GroupLoadInProgress, kafka.RebalanceInProgress,
 	} {
