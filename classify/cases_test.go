@@ -4,8 +4,6 @@ import (
 	"bufio"
 	"encoding/json"
 	"os"
-	"strconv"
-	"strings"
 	"sync"
 	"testing"
 
@@ -45,78 +43,14 @@ func readCases(tb testing.TB) []labelled {
 	return list
 }
 
-// event builds what the decoder hands to the classifier.
+// event is what the decoder makes of the case. Its strings stay valid: each case has a decoder of its own.
 func (c *labelled) event(tb testing.TB) (*schemas.Event, *schemas.Sensitive) {
 	tb.Helper()
-	var in struct {
-		Event      string
-		Properties map[string]any
+	r := schemas.NewDecoder(schemas.DecoderConfig{}).Decode(&schemas.Record{Topic: "llm_events", Value: c.Event})
+	if r.Reject != "" || len(r.Events) != 1 || r.Events[0].Ignored {
+		tb.Fatalf("%s: reject %q, %d events", c.ID, r.Reject, len(r.Events))
 	}
-	if err := json.Unmarshal(c.Event, &in); err != nil {
-		tb.Fatal(err)
-	}
-	p := in.Properties
-	ev := &schemas.Event{Kind: schemas.Call, Status: schemas.StatusError, ProviderRaw: str(p, "$ai_provider") + str(p, "provider")}
-	s := &schemas.Sensitive{
-		ErrorText: str(p, "$ai_error") + str(p, "error_message"), ErrorType: str(p, "error_type") + str(p, "$ai_error_type"),
-		ErrorCode: str(p, "error_code"), Stage: str(p, "stage"), ClientFingerprint: str(p, "$exception_fingerprint"),
-	}
-	for name, status := range map[string]schemas.Status{"timeout": schemas.StatusTimeout, "blocked": schemas.StatusBlocked, "validation_failed": schemas.StatusValidationFailed} {
-		if p["status"] == name {
-			ev.Status = status
-		}
-	}
-	for _, key := range []string{"$ai_http_status", "http_status", "status_code"} {
-		if n, ok := p[key].(float64); ok {
-			ev.HTTPStatus = int(n)
-		}
-	}
-	if in.Event == "$exception" {
-		ev.Kind, ev.Status = schemas.ExceptionEvent, schemas.NoStatus
-		list, _ := json.Marshal(p["$exception_list"])
-		s.Exceptions = chain(tb, list)
-	}
-	return ev, s
-}
-
-func str(p map[string]any, key string) string {
-	switch v := p[key].(type) {
-	case string:
-		return v
-	case float64:
-		return strconv.FormatFloat(v, 'f', -1, 64)
-	case nil:
-		return ""
-	default:
-		text, _ := json.Marshal(v)
-		return string(text)
-	}
-}
-
-func chain(tb testing.TB, list []byte) []schemas.Exception {
-	tb.Helper()
-	var in []struct {
-		Type, Module, Value string
-		Stacktrace          struct {
-			Frames []struct {
-				Filename, Module, Function string
-				ContextLine                string `json:"context_line"`
-				InApp                      bool   `json:"in_app"`
-			}
-		}
-	}
-	if err := json.Unmarshal(list, &in); err != nil {
-		tb.Fatal(err)
-	}
-	var out []schemas.Exception
-	for _, e := range in {
-		x := schemas.Exception{Type: e.Type, Module: e.Module, Value: e.Value}
-		for _, f := range e.Stacktrace.Frames {
-			x.Frames = append(x.Frames, schemas.Frame{Filename: f.Filename, Module: f.Module, Function: f.Function, ContextLine: f.ContextLine, InApp: f.InApp})
-		}
-		out = append(out, x)
-	}
-	return out
+	return &r.Events[0].Event, &r.Events[0].Sensitive
 }
 
 // builtIn is compiled once for all tests: it is safe for concurrent use.
@@ -124,21 +58,24 @@ var builtIn = sync.OnceValues(func() (*Classifier, error) { return New(Config{})
 
 func newClassifier(tb testing.TB, cfg Config) *Classifier {
 	tb.Helper()
-	if cfg.UserRules == nil && !cfg.NoMessages {
-		c, err := builtIn()
-		if err != nil {
-			tb.Fatal(err)
-		}
-		return c
+	compile := builtIn
+	if cfg.UserRules != nil || cfg.NoMessages {
+		compile = func() (*Classifier, error) { return New(cfg) }
 	}
-	c, err := New(cfg)
+	c, err := compile()
 	if err != nil {
 		tb.Fatal(err)
 	}
 	return c
 }
 
-// TestLabelledErrorsKeepTheirLabels is a floor under what was measured: a change of rules may not lose a case unseen.
+// What was measured on the 270 labelled errors: floors, so that no change of a rule loses a case unseen. They say how well
+// the rules know these cases and not how well they do on others: docs/decisions/0006-error-rules.md has that number.
+const (
+	floorCategory = 270
+	floorReason   = 270
+)
+
 func TestLabelledErrorsKeepTheirLabels(t *testing.T) {
 	c := newClassifier(t, Config{})
 	cases := readCases(t)
@@ -146,19 +83,17 @@ func TestLabelledErrorsKeepTheirLabels(t *testing.T) {
 	for _, want := range cases {
 		ev, s := want.event(t)
 		c.Classify(ev, s)
-		if ev.Failure.Category == want.Category {
-			category++
-		}
-		if ev.Failure.Reason == want.Reason {
-			reason++
-		} else {
-			t.Logf("%s: %s by %s, labelled %s %s", want.ID, ev.Failure.Reason, ev.Failure.Rule, want.Reason, strings.Repeat("!", btoi(ev.Failure.Category != want.Category)))
+		category += count(ev.Failure.Category == want.Category)
+		if reason += count(ev.Failure.Reason == want.Reason); ev.Failure.Reason != want.Reason {
+			t.Logf("%s: %s by %s, labelled %s", want.ID, ev.Failure.Reason, ev.Failure.Rule, want.Reason)
 		}
 	}
-	t.Logf("category %d, reason %d of %d", category, reason, len(cases))
+	if category < floorCategory || reason < floorReason {
+		t.Errorf("category %d, reason %d of %d; the floors are %d and %d", category, reason, len(cases), floorCategory, floorReason)
+	}
 }
 
-func btoi(b bool) int {
+func count(b bool) int {
 	if b {
 		return 1
 	}

@@ -49,7 +49,7 @@ func (c *Classifier) Classify(ev *schemas.Event, s *schemas.Sensitive) {
 		Code: c.code(f, ev, s, best.info.Reason), Type: typeOf(s), Fingerprint: fingerprint(s),
 	}
 	if !c.noMessages {
-		ev.Failure.Message = messageOf(s)
+		ev.Failure.Message = messageOf(s, best.info.Category)
 	}
 }
 

@@ -11,13 +11,13 @@ import (
 const otherCode = "other"
 
 // code is the HTTP status or else the provider's code from the closed list of the rules, else "other"; empty without any.
-// A status 500 that the text does not state is left out where the reason is one that has no answer at all (guide §5).
+// An answer of 2xx is no code: it says nothing about the failure. A status 500 that the text does not state is left out where the reason is one that has no answer at all (guide §5).
 func (c *Classifier) code(f *facts, ev *schemas.Event, s *schemas.Sensitive, reason string) string {
-	if status := ev.HTTPStatus; status >= 100 && status <= 599 && !(f.distrusted && unanswered(reason)) {
+	if status := ev.HTTPStatus; status >= 300 && status <= 599 && !(f.distrusted && unanswered(reason)) {
 		return strconv.Itoa(status)
 	}
 	given := strings.ToLower(strings.TrimSpace(s.ErrorCode))
-	if n, err := strconv.Atoi(given); err == nil && len(given) == 3 && n >= 100 && n <= 599 {
+	if n, err := strconv.Atoi(given); err == nil && len(given) == 3 && n >= 300 && n <= 599 {
 		return strings.Clone(given) // it may point into the decoder's buffer, which the next record overwrites
 	}
 	if c.rules.codes[given] {
@@ -48,7 +48,7 @@ func unanswered(reason string) bool {
 func innermost(statuses map[int]depth) int {
 	best := 0
 	for status, d := range statuses {
-		if status < 400 {
+		if status < 300 {
 			continue
 		}
 		if best == 0 || d > statuses[best] || d == statuses[best] && status < best {

@@ -51,10 +51,10 @@ func (a candidate) beats(b candidate) bool {
 	return a.rule.order < b.rule.order
 }
 
-// tier is 0 for evidence of one cause, 1 for evidence that many share, 2 for words that only name an API.
+// tier is 0 for evidence of one cause, 1 for evidence that many share, 2 for what only names a component.
 func (r *rule) tier() int {
 	switch {
-	case Generic(r.Reason):
+	case r.Last || Generic(r.Reason):
 		return 2
 	case r.Usual:
 		return 1
@@ -194,11 +194,23 @@ func (r *rule) hintDepth(f *facts) depth {
 		return 0
 	}
 	for _, h := range r.Hint {
-		if stage, ok := strings.CutPrefix(h, "stage:"); ok && stage == f.stage || !ok && h == hintNames[f.status] {
+		if f.hinted(h) {
 			return 1
 		}
 	}
 	return absent
+}
+
+// hinted tells whether the event gives the hint: its status, "stage:NAME" or "category:NAME".
+func (f *facts) hinted(hint string) bool {
+	kind, name, named := strings.Cut(hint, ":")
+	switch {
+	case !named:
+		return hint == hintNames[f.status]
+	case kind == "stage":
+		return name == f.stage
+	}
+	return kind == "category" && name == f.category
 }
 
 // refuted tells whether something is there that the rule excludes.

@@ -42,6 +42,7 @@ type facts struct {
 	owner    owner
 	status   schemas.Status
 	stage    string
+	category string // as the producer states it
 	// distrusted is a status 500 that the text does not confirm: clients report timeouts so (guide §5).
 	distrusted bool
 	buf        []byte
@@ -75,7 +76,7 @@ func (f *facts) reset(phrases int) {
 // gather reads everything the event shows.
 func (c *Classifier) gather(f *facts, ev *schemas.Event, s *schemas.Sensitive) {
 	f.reset(len(c.rules.matcher.phrases))
-	f.call, f.status, f.stage = ev.Kind != schemas.ExceptionEvent, ev.Status, s.Stage
+	f.call, f.status, f.stage, f.category = ev.Kind != schemas.ExceptionEvent, ev.Status, s.Stage, s.Category
 	c.gatherText(f, s.ErrorText, 1)
 	f.addType(s.ErrorType, 1)
 	f.addCode(s.ErrorCode, 1)

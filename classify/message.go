@@ -2,6 +2,7 @@ package classify
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/tracetally/tracetally/schemas"
@@ -9,12 +10,13 @@ import (
 
 // messageOf is the redacted message of the event: of the captured exception, else of the error text. Structures are
 // reduced to the messages inside them, and what an error quotes of a prompt or an output is cut (privacy: neither is kept).
-func messageOf(s *schemas.Sensitive) string {
-	text := s.ErrorText // never more than headAndTail of it
+// A parsing error quotes what the model wrote more often than not, so there only names stay.
+func messageOf(s *schemas.Sensitive, c schemas.Category) string {
+	text := s.ErrorText
 	if len(s.Exceptions) > 0 {
 		text = s.Exceptions[0].Value
 	}
-	return RedactMessage(withoutEchoes(withoutStructures(text)))
+	return RedactMessage(withoutQuotes(withoutEchoes(withoutStructures(text)), c == schemas.ParsingError))
 }
 
 // withoutStructures replaces every literal by the messages that it holds.
@@ -34,13 +36,14 @@ func withoutStructures(text string) string {
 	return prose.String()
 }
 
-// messagesIn joins the codes and messages of a literal, outermost first; a message that is a literal itself shows in its parts.
+// messagesIn joins the messages of a literal, outermost first; a message that is a literal itself shows in its parts.
 func messagesIn(fields []field) string {
 	var parts []string
 	for _, f := range fields {
 		switch f.key {
-		case "message", "msg", "detail", "details", "error", "description", "error_description", "code", "type", "status", "reason", "errormessage", "error_message", "finishreason", "finish_reason", "blockreason":
-			if structureAt(f.value) == len(f.value) && len(parts) < 8 {
+		case "message", "msg", "detail", "details", "error", "description", "error_description", "errormessage", "error_message",
+			"reason", "finishreason", "finish_reason", "blockreason":
+			if structureAt(f.value) == len(f.value) && len(parts) < maxParts && !slices.Contains(nothings, f.value) {
 				parts = append(parts, f.value)
 			}
 		}
@@ -48,22 +51,63 @@ func messagesIn(fields []field) string {
 	return " " + strings.Join(parts, "; ") + " "
 }
 
-// echo is where an error begins to quote what a model wrote or was asked: after these words comes text of a user.
-var echo = regexp.MustCompile("(?is)(\\b(?:llm|model|json|raw|invalid json|tool|function|parsed?)?[ _-]?(?:outputs?|completion|response|answer|content|text|input|inputs|prompt|query|question|value|values|arguments|args|body|document|string|object|data|input_value|got|received|from)\\b(?: was| is)?\\s*[:=]\\s*|```).*")
+// maxParts messages fill what is kept.
+const maxParts = 4
 
-// quoted is text between quotes. A short one may be a name that the reader needs; a longer one is somebody's words.
-var quotedText = regexp.MustCompile("\"[^\"]*\"|'[^']*'|`[^`]*`|“[^”]*”")
+// nothings are the words for no value in JSON, Python and JavaScript.
+var nothings = []string{"", "null", "None", "undefined"}
 
-// withoutEchoes cuts quotations.
+// echoWords introduce what a model wrote or was asked: after such a word and a colon comes text of a user.
+var echoWords = []string{
+	"output", "outputs", "completion", "response", "answer", "content", "text", "input", "inputs", "prompt", "query", "question", "value",
+	"values", "arguments", "args", "body", "document", "string", "object", "data", "got", "received", "from",
+}
+
+// withoutEchoes cuts a text where it begins to quote: after an echo word with a colon or an equals sign, or at a code
+// fence. "Expecting value: line 1" goes on with a place, not with a quotation.
 func withoutEchoes(text string) string {
-	text = echo.ReplaceAllString(text, "${1}…")
-	return quotedText.ReplaceAllStringFunc(text, func(q string) string {
-		if len(q) <= maxQuoted && strings.Count(q, " ") <= 1 {
+	end := len(text)
+	if fence := strings.Index(text, "```"); fence >= 0 {
+		end = fence
+	}
+	for i := range end {
+		if text[i] != ':' && text[i] != '=' || !endsInEchoWord(text[:i]) {
+			continue
+		}
+		if rest := strings.TrimLeft(text[i+1:], " \t\n"); !strings.HasPrefix(rest, "line ") {
+			return text[:i+1] + " …"
+		}
+	}
+	if end < len(text) {
+		return text[:end] + "…"
+	}
+	return text
+}
+
+// endsInEchoWord looks at the last word of text, "is" and "was" aside; the last part of a joined_name counts.
+func endsInEchoWord(text string) bool {
+	text = strings.ToLower(strings.TrimRight(text[max(0, len(text)-maxEchoWord):], " \t\n"))
+	text = strings.TrimSuffix(strings.TrimSuffix(text, " is"), " was")
+	word := text[strings.LastIndexFunc(text, func(r rune) bool { return r < 'a' || r > 'z' })+1:]
+	return slices.Contains(echoWords, word)
+}
+
+// maxEchoWord bytes hold the longest echo word, blanks and "was".
+const maxEchoWord = 32
+
+var (
+	// quoted is text between quotes.
+	quoted = regexp.MustCompile("\"[^\"]*\"|'[^']*'|`[^`]*`|“[^”]*”")
+	// name is what may stay of it: of a model, a parameter, a column, a file.
+	name = regexp.MustCompile("^['\"`“][\\w./:@<>\\[\\]-]{1,62}['\"`”]")
+)
+
+// withoutQuotes removes what stands between quotes and is no name; with strict, only single quotes may hold one.
+func withoutQuotes(text string, strict bool) string {
+	return quoted.ReplaceAllStringFunc(text, func(q string) string {
+		if name.MatchString(q) && (!strict || q[0] == '\'') {
 			return q
 		}
 		return "'…'"
 	})
 }
-
-// maxQuoted bytes hold the name of a model, a parameter or a column.
-const maxQuoted = 64

@@ -39,6 +39,9 @@ type owner struct {
 	weight int
 }
 
+// portForms is in how many ways a text gives a port: host:1, port=1, port 1, port: 1 and Python's ('host', 1).
+const portForms = 5
+
 // How much a sight of a component is worth. A class's module is proof; a frame says where control was; a word may be
 // a quotation. Depth is added to the first two: between equals the innermost link decides.
 const (
@@ -69,7 +72,7 @@ func (set *ruleSet) readComponents() error {
 		}
 		item.typeNames = set.types(item.Types)
 		for _, p := range item.Ports {
-			item.Words = append(item.Words, ":"+p, "port="+p, "port "+p, "port: "+p)
+			item.Words = append(item.Words, ":"+p, "port="+p, "port "+p, "port: "+p, "', "+p)
 		}
 		item.words = set.phrases(item.Words)
 	}
@@ -143,7 +146,7 @@ func (c *Classifier) settleOwner(f *facts, ev *schemas.Event, s *schemas.Sensiti
 				continue
 			}
 			weight := ownerByWord
-			if i >= len(item.words)-4*len(item.Ports) {
+			if i >= len(item.words)-portForms*len(item.Ports) {
 				weight = ownerByPort
 			}
 			f.claim(item, weight+int(d))

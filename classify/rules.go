@@ -32,7 +32,7 @@ type rule struct {
 	Frame   []string `yaml:"frame"`   // level 4: phrases in file, module and function of the newest frames
 	Context []string `yaml:"context"` // level 4: phrases in the failing line of code
 	Status  []int    `yaml:"status"`  // level 5: the HTTP status, the event's or one that the text states
-	Hint    []string `yaml:"hint"`    // level 6: the event's status, or "stage:NAME"
+	Hint    []string `yaml:"hint"`    // level 6: the event's status, "stage:NAME" or "category:NAME"
 
 	Owner    []string `yaml:"owner"`     // the failing component, by class or name
 	NotOwner []string `yaml:"not_owner"` //
@@ -46,6 +46,8 @@ type rule struct {
 
 	// Usual marks evidence that several causes share: it decides only where nothing better is found on any level.
 	Usual bool `yaml:"usual"`
+	// Last marks what is assumed of a component when even usual evidence is missing.
+	Last bool `yaml:"last"`
 
 	info    ReasonInfo
 	order   int

@@ -32,7 +32,7 @@ func (r *rule) what(f *facts) string {
 		}
 	}
 	for _, h := range r.Hint {
-		if h == hintNames[f.status] || h == "stage:"+f.stage {
+		if f.hinted(h) {
 			add("hint", h)
 		}
 	}
