@@ -83,8 +83,8 @@ type Usage struct {
 	Framework string
 	// CacheHit: the answer came from the application's own cache and cost nothing.
 	CacheHit bool
-	// Whole prompt and whole output after enrich has applied the convention; absent when the counts contradict each other.
-	TotalInput, TotalOutput Opt[int64]
+	// Tokens are the counts after enrich has applied the event's convention.
+	Tokens Tokens
 	// Extra holds the other inputs of the cost engine by the names of cost.md §11 without "$ai_", sorted by key; values
 	// are JSON literals of numbers, booleans or short identifiers. A closed set of keys: see CostInputKeys.
 	Extra []CostInput

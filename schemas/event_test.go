@@ -121,6 +121,19 @@ func TestTimeComesFromTheBytesOfTheRecord(t *testing.T) {
 		{`"2026-11-22T02:23:57"`, v4, "2026-11-22T02:23:57Z"},
 		{`"1970-01-01T00:00:00Z"`, v4, "1970-01-01T00:00:00Z"},
 		{`"2024-02-29T00:00:00Z"`, v4, "2024-02-29T00:00:00Z"},
+		{`"2026-11-23T01:22:57+23:00"`, v4, "2026-11-22T02:22:57Z"},
+		{`"2026-11-23T02:22:57+23:59"`, v4, "2026-11-22T02:23:57Z"},
+		{`"2026-11-22T02:23:57+24:00"`, v4, "2026-11-22T02:24:00Z bad_time"},
+		{`"2026-11-22T02:23:57+0a:00"`, v4, "2026-11-22T02:24:00Z bad_time"},
+		{`"2026-11-22T02:23:57+00:60"`, v4, "2026-11-22T02:24:00Z bad_time"},
+		{`"2026-11-22T02:23:60Z"`, v4, "2026-11-22T02:24:00Z bad_time"},
+		{`"2026-11-22T02:60:00Z"`, v4, "2026-11-22T02:24:00Z bad_time"},
+		{`"2026-13-01T00:00:00Z"`, v4, "2026-11-22T02:24:00Z bad_time"},
+		{`"2026-00-01T00:00:00Z"`, v4, "2026-11-22T02:24:00Z bad_time"},
+		{`"2026/11/22 02:23:57"`, v4, "2026-11-22T02:24:00Z bad_time"},
+		{`"2200-01-01T00:00:00Z"`, v4, "2026-11-22T02:24:00Z bad_time"},
+		{`"1969-12-31T23:59:59Z"`, v4, "2026-11-22T02:24:00Z bad_time"},
+		{`"1970-01-01T00:00:00+01:00"`, v4, "2026-11-22T02:24:00Z bad_time"},
 		{`"2026-02-29T00:00:00Z"`, v7, "2026-11-22T02:23:57.017Z bad_time"},
 		{`null`, v7, "2026-11-22T02:23:57.017Z bad_time"},
 		{`null`, v4, "2026-11-22T02:24:00Z bad_time"},
@@ -185,7 +198,11 @@ func TestStatusFollowsTheEvidenceOfTheEvent(t *testing.T) {
 		{"$ai_generation", `"$ai_is_error":"true"`, StatusError},
 		{"$ai_generation", `"$ai_is_error":false,"$ai_error":"x","$ai_http_status":500`, StatusOK},
 		{"$ai_generation", `"$ai_error":"boom"`, StatusError},
+		{"$ai_generation", `"$ai_error":""`, StatusOK},
+		{"$ai_generation", `"$ai_error":{"message":"x"}`, StatusError},
 		{"$ai_generation", `"$ai_http_status":429`, StatusError},
+		{"$ai_generation", `"$ai_http_status":400`, StatusError},
+		{"$ai_generation", `"$ai_http_status":399`, StatusOK},
 		{"$ai_generation", `"$ai_stop_reason":"content_filter"`, StatusBlocked},
 		{"$ai_generation", `"$ai_stop_reason":"failed"`, StatusError},
 		{"$ai_generation", `"$ai_stop_reason":"length"`, StatusOK},
@@ -311,6 +328,34 @@ func TestTextIsFitForATableAndATerminal(t *testing.T) {
 		e := decodeProps(t, "$ai_generation", `"$ai_model":`+tc.literal).Event
 		if e.ModelRaw != tc.want || e.Warnings != tc.warn {
 			t.Errorf("%.60s: %q %v, want %q %v", tc.literal, e.ModelRaw, e.Warnings.Names(), tc.want, tc.warn.Names())
+		}
+	}
+}
+
+func TestCharactersThatForgeOrHideAreUnfit(t *testing.T) {
+	for _, r := range []rune{0, 0x1f, 0x7f, 0x80, 0x9f, 0x61c, 0x200e, 0x200f, 0x2028, 0x2029, 0x202a, 0x202e, 0x2066, 0x2069} {
+		if !unfit(r) || clean([]byte("é"+string(r))) {
+			t.Errorf("%U passes", r)
+		}
+	}
+	for _, r := range []rune{' ', 'a', '~', 0xa0, 0x61b, 0x61d, 0x200d, 0x2010, 0x2027, 0x202f, 0x2065, 0x206a, 0xfffd, 0x1f600} {
+		if unfit(r) || !clean([]byte(string(r))) {
+			t.Errorf("%U does not pass", r)
+		}
+	}
+}
+
+func TestOfAKeyThatDecidesNoBillTheLastOneCounts(t *testing.T) {
+	if got := decodeProps(t, "$ai_generation", `"environment":"a","environment":"b"`).Event.Environment; got != "b" {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestACountRoundsHalfUpAndOnlyIfItIsUsable(t *testing.T) {
+	for literal, want := range map[string]Opt[int64]{`2.5`: Some[int64](3), `7`: Some[int64](7), `-1`: {}, `null`: {}} {
+		n, ok := decodeProps(t, "$ai_generation", `"$ai_input_tokens":`+literal).Event.Usage.InputTokens.Int()
+		if (Opt[int64]{V: n, Ok: ok}) != want {
+			t.Errorf("%s: %d %v", literal, n, ok)
 		}
 	}
 }

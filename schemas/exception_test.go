@@ -69,6 +69,15 @@ func TestUnrollKeepsHeadAndTailInOrder(t *testing.T) {
 	})
 }
 
+func TestClientFingerprintIsTextOrAList(t *testing.T) {
+	for literal, want := range map[string]string{`"fp1"`: "fp1", `["a","b"]`: `["a","b"]`, `[]`: "", `{"a":1}`: "", `null`: ""} {
+		s := decodeProps(t, "$exception", `"$exception_list":[{"type":"E"}],"$exception_fingerprint":`+literal).Sensitive
+		if s.ClientFingerprint != want {
+			t.Errorf("%s: %q", literal, s.ClientFingerprint)
+		}
+	}
+}
+
 func TestOlderExceptionsWithoutAListHaveOneLink(t *testing.T) {
 	s := decodeProps(t, "$exception", `"$exception_type":"ValueError","$exception_message":"bad"`).Sensitive
 	if len(s.Exceptions) != 1 || s.Exceptions[0].Type != "ValueError" || s.Exceptions[0].Value != "bad" {

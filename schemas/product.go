@@ -88,7 +88,7 @@ func score(n Opt[Decimal]) Opt[Decimal] {
 	case !n.Ok || n.V.Sign() < 0 || n.V.Cmp(NewDecimal(100, 0)) > 0:
 		return Opt[Decimal]{}
 	case n.V.Cmp(NewDecimal(1, 0)) > 0:
-		return Some(n.V.Mul(NewDecimal(1, 2)))
+		return Some(n.V.Mul(NewDecimal(1, 2)).trim())
 	}
 	return n
 }

@@ -43,6 +43,10 @@ func TestOutcomesRatingsAndEvaluationsAreMeasured(t *testing.T) {
 		{"nightly_check", `"eval_name":"json","eval_passed":true,"eval_score":87.5,"eval_reason_code":"wrong_format"`, Evaluation,
 			Measures{EvalName: "json", EvalPassed: yes, EvalScore: dec("0.875"), EvalReasonCode: "wrong_format"}},
 		{"llm_request_completed", `"eval_score":1,"eval_reason_code":"the user wrote his address"`, Call, Measures{EvalScore: dec("1")}},
+		{"$ai_evaluation", `"$ai_evaluation_numeric_result":0.12345,"$ai_evaluation_numeric_result_max":1`, Evaluation, Measures{EvalScore: dec("0.12345")}},
+		{"$ai_evaluation", `"$ai_evaluation_numeric_result":5,"$ai_evaluation_numeric_result_max":10`, Evaluation, Measures{EvalScore: dec("0.5")}},
+		{"nightly_check", `"eval_score":-1`, Evaluation, Measures{}},
+		{"nightly_check", `"eval_score":"100"`, Evaluation, Measures{EvalScore: dec("1")}},
 		{"nightly_check", `"eval_score":101`, Evaluation, Measures{}},
 	} {
 		e := decodeProps(t, tc.event, tc.props).Event

@@ -100,6 +100,7 @@ func FuzzScannerAgreesWithEncodingJSON(f *testing.F) {
 	for _, seed := range []string{
 		`{"a":[1,2.5e-3,-0],"b":"x\n\u00e9\ud83d\ude00\\\"\/"}`, `[]`, `{}`, ` "a" `, `01`, `1.`, `-`, `1e`, `NaN`, `-Infinity`, `{"a":1,}`,
 		`{"a" 1}`, `"\ud800"`, "\"\x01\"", "\"\xff\"", `[1 2]`, `{"a":1}x`, `tru`, `nulll`, `"\u12g4"`, `{"a":1,"a":2}`, `[[[[]]]]`, `1E+2`,
+		`trux`, `{"a":falsy}`, `nope`, `"\ud800\udc00"`, `"\udbff\udfff"`, `"\udc00\ud800"`, `"\ud800\udbff"`, `"\uD83D\uDE00"`, `"a b"`,
 	} {
 		f.Add([]byte(seed))
 	}
@@ -132,6 +133,7 @@ func FuzzTextInTextAgreesWithUnescaping(f *testing.F) {
 	for _, seed := range []string{
 		`{\"a\":\"b\"}`, `{\"a\":\"b\\\"c\\\\d\\n\\u00e9\\/\/\"}`, `{\"a\":\"\u00e9\ud83d\ude00\"}`, `\u007b\"a\":1}`, `{\n\"a\":1}`,
 		`{\"a\":\"\n\"}`, `{\"a\":\"\\\n\"}`, `[1,2.5,true,null]`, `\"\\ud800\"`, `\"\u0022`, `\"a\\u0\u0030e9\"`, `\"\\\/\"`, `\"\u005cn\"`,
+		`\" \"`, `{\"a\":\"\u0001\"}`, `{\"a\":\"\u001f\"}`, `\"\u0020\"`, `\"\\ud800\\udc00\"`, `\"\ud800\\udc00\"`, `trux`, `\"\u12\"`, `\"\\u12\"`,
 	} {
 		f.Add([]byte(seed))
 	}

@@ -1,24 +1,11 @@
 package schemas
 
-// Tokens are a call's counts as the tables hold them: whole numbers, Input and Output whole, the others parts of them.
-// Counts that contradict each other are absent.
+// Tokens are an event's counts as the tables hold them: whole numbers; Input is the whole prompt, cached tokens included, Output
+// includes reasoning, the others are parts of them. Counts that contradict each other, or rest on one that is no count,
+// are absent.
 type Tokens struct {
-	Input, Output, CacheRead, CacheWrite, Reasoning Opt[int64]
-}
-
-// Tokens reads the counts after enrich has applied the convention of the event.
-func (u *Usage) Tokens() Tokens {
-	t := Tokens{Input: u.TotalInput, Output: u.TotalOutput}
-	if u.TotalInput.Ok {
-		t.CacheRead, t.CacheWrite = whole(u.CacheReadTokens), whole(u.CacheWriteTokens)
-	}
-	if u.TotalOutput.Ok {
-		t.Reasoning = whole(u.ReasoningTokens)
-	}
-	return t
-}
-
-func whole(c Count) Opt[int64] {
-	n, ok := c.Int()
-	return Opt[int64]{V: n, Ok: ok}
+	Input, Output Opt[int64]
+	// CacheWrite is all of what was written, CacheWrite1h the part that is kept for an hour.
+	CacheRead, CacheWrite, CacheWrite1h Opt[int64]
+	Reasoning                           Opt[int64]
 }

@@ -39,6 +39,15 @@ func TestOverlongOrOddTraceIDsStayDistinct(t *testing.T) {
 	}
 }
 
+func TestIDsOfUpToTheBoundAreKept(t *testing.T) {
+	for n, kept := range map[int]bool{MaxTextBytes: true, MaxTextBytes + 1: false} {
+		raw := strings.Repeat("x", n)
+		if norm, _ := NormalizeTraceID(raw); (norm == raw) != kept {
+			t.Errorf("%d characters: %q", n, norm)
+		}
+	}
+}
+
 func TestNormalizingATraceIDTwiceChangesNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		raw := rapid.OneOf(rapid.String(), rapid.StringMatching(`[0-9a-fA-F-]{30,36}`)).Draw(t, "raw")

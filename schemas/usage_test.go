@@ -98,7 +98,7 @@ func TestReportedCostIsTheTotalOrTheSumOfItsParts(t *testing.T) {
 func TestOnlyTheHostOfABaseURLIsKept(t *testing.T) {
 	for url, want := range map[string]string{
 		"https://api.openai.com/v1": "api.openai.com", "https://User:s3cret@OpenRouter.AI:443/api?key=k#f": "openrouter.ai",
-		"api.openai.com/v1": "api.openai.com", "http://[::1]:8080/": "[::1]", "": "", "http://a@b@c/": "c", `http:\\host\path`: "http",
+		"api.openai.com/v1": "api.openai.com", "http://[::1]:8080/": "[::1]", "http://[fe80::1]/": "[fe80::1]", "": "", "http://a@b@c/": "c", `http:\\host\path`: "http",
 	} {
 		if got := decodeProps(t, "$ai_generation", `"$ai_base_url":`+jsonText(url)).Event.Usage.BaseURLHost; got != want {
 			t.Errorf("%s: %q, want %q", url, got, want)
