@@ -77,16 +77,12 @@ func (s *callSums) addCall(e *schemas.Event) {
 }
 
 func (s *callSums) addTokens(e *schemas.Event) {
-	u := &e.Usage
-	s.input.add(u.TotalInput.V)
-	s.output.add(u.TotalOutput.V)
-	for _, c := range []struct {
-		sum   *wide
-		count schemas.Count
-	}{{&s.cacheRead, u.CacheReadTokens}, {&s.cacheWrite, u.CacheWriteTokens}, {&s.reasoning, u.ReasoningTokens}} {
-		n, _ := c.count.Int()
-		c.sum.add(n)
-	}
+	t := &e.Usage.Tokens // what is absent adds 0
+	s.input.add(t.Input.V)
+	s.output.add(t.Output.V)
+	s.cacheRead.add(t.CacheRead.V)
+	s.cacheWrite.add(t.CacheWrite.V)
+	s.reasoning.add(t.Reasoning.V)
 }
 
 func (s *callSums) addMoney(e *schemas.Event) {
@@ -95,8 +91,8 @@ func (s *callSums) addMoney(e *schemas.Event) {
 	s.cost = addOpt(s.cost, e.CostUSD)
 	if !e.CostUSD.Ok {
 		s.unpricedCalls++
-		s.unpricedTokens.add(e.Usage.TotalInput.V)
-		s.unpricedTokens.add(e.Usage.TotalOutput.V)
+		s.unpricedTokens.add(e.Usage.Tokens.Input.V)
+		s.unpricedTokens.add(e.Usage.Tokens.Output.V)
 	}
 	if e.Status.Failed() {
 		s.failures++

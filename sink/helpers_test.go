@@ -116,7 +116,7 @@ func call(id string, at time.Time) schemas.Event {
 		Latency: schemas.Some(850 * time.Millisecond),
 		Usage: schemas.Usage{
 			InputTokens: schemas.CountOf(1284), OutputTokens: schemas.CountOf(90),
-			TotalInput: schemas.Some[int64](1284), TotalOutput: schemas.Some[int64](90),
+			Tokens: schemas.Tokens{Input: schemas.Some[int64](1284), Output: schemas.Some[int64](90)},
 		},
 		CostUSD: schemas.Some(schemas.NewDecimal(411, 5)), CostStatus: schemas.CostBook, PriceKey: "gpt-4o", PriceVersion: "0@-",
 	}
@@ -150,8 +150,8 @@ func randomEvent(r *rand.Rand, id string) schemas.Event {
 	e.Model, e.PromptName, e.TaskType = pick("gpt-4o", "claude", "mini"), pick("", "summary"), pick("", "extract")
 	e.CostUSD = schemas.Some(schemas.NewDecimal(r.Int64N(1_000_000), uint16(r.IntN(13))))
 	e.Usage.CacheReadTokens = schemas.CountOf(r.Int64N(1000))
-	e.Usage.TotalInput = schemas.Some(r.Int64N(300_000))
-	e.Usage.TotalOutput = schemas.Some(r.Int64N(4000))
+	e.Usage.Tokens.Input = schemas.Some(r.Int64N(300_000))
+	e.Usage.Tokens.Output = schemas.Some(r.Int64N(4000))
 	e.Latency = schemas.Some(time.Duration(r.Int64N(int64(10*time.Minute)) >> r.IntN(16)))
 	e.TTFT = schemas.Opt[time.Duration]{V: time.Duration(r.Int64N(int64(time.Minute))), Ok: r.IntN(2) == 0}
 	e.Retries = r.Int64N(3)

@@ -208,12 +208,9 @@ func altKey(e *schemas.Event) string {
 }
 
 func writeUsage(r *rows, e *schemas.Event) {
-	u := &e.Usage
-	r.optInt8(u.TotalInput)
-	r.optInt8(u.TotalOutput)
-	for _, c := range []schemas.Count{u.CacheReadTokens, u.CacheWriteTokens, u.CacheWrite1hTokens, u.ReasoningTokens} {
-		n, ok := c.Int()
-		r.optInt8(schemas.Opt[int64]{V: n, Ok: ok})
+	t := &e.Usage.Tokens
+	for _, n := range []schemas.Opt[int64]{t.Input, t.Output, t.CacheRead, t.CacheWrite, t.CacheWrite1h, t.Reasoning} {
+		r.optInt8(n)
 	}
 }
 

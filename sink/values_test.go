@@ -133,7 +133,7 @@ func TestSumsBeyond64BitsAreExact(t *testing.T) {
 	var log []logged
 	for i := range 3 {
 		e := call(fmt.Sprint("e", i), noon())
-		e.Usage.TotalInput = schemas.Some[int64](math.MaxInt64)
+		e.Usage.Tokens.Input = schemas.Some[int64](math.MaxInt64)
 		e.Retries = math.MaxInt64
 		log = append(log, logged{time: noon(), events: []schemas.Event{e}})
 	}

@@ -25,22 +25,22 @@ const portTries = 5
 var errEnded = errors.New("the server ended at once")
 
 // initCluster runs initdb. The password travels in a file that is removed afterwards, never in argv.
-func (s *Server) initCluster(ctx context.Context, bin string, who owner) error {
+func (s *Server) initCluster(ctx context.Context) error {
 	pwfile := filepath.Join(s.dir, "password")
 	if err := os.WriteFile(pwfile, []byte(s.password+"\n"), 0o600); err != nil {
 		return err
 	}
 	defer func() { _ = os.Remove(pwfile) }()
 	for _, path := range []string{s.dir, pwfile} {
-		if err := who.own(path); err != nil {
+		if err := s.who.own(path); err != nil {
 			return err
 		}
 	}
 	args := []string{
 		"-D", s.data(), "-U", user, "-E", "UTF8", "--no-locale", "--no-sync", "--auth=scram-sha-256", "--pwfile=" + pwfile,
 	}
-	cmd := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), args...) //nolint:gosec // where findPrograms found it
-	s.prepare(cmd, who)
+	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, "initdb"), args...) //nolint:gosec // where findPrograms found it
+	s.prepare(cmd)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Run(); err != nil {
@@ -50,35 +50,39 @@ func (s *Server) initCluster(ctx context.Context, bin string, who owner) error {
 }
 
 // listen starts the server on a free port of the loopback interface.
-func (s *Server) listen(ctx context.Context, bin string, who owner, settings map[string]string) error {
+func (s *Server) listen(ctx context.Context) error {
 	var err error
 	for range portTries {
 		if s.port, err = freePort(); err != nil {
 			return fmt.Errorf("find a free port: %w", err)
 		}
-		args := serverArgs(s.data(), s.port, settings)
-		cmd := exec.Command(filepath.Join(bin, "postgres"), args...) //nolint:gosec // where findPrograms found it
-		s.prepare(cmd, who)
-		logPath := filepath.Join(s.dir, "server.log")
-		if s.proc, err = startProcess(cmd, logPath); err != nil {
-			return fmt.Errorf("start the server: %w", err)
-		}
-		if err = s.waitReady(ctx); err == nil {
-			return nil
-		}
-		err = fmt.Errorf("wait for the server: %w: %s", err, tail(logPath))
-		if !errors.Is(err, errEnded) {
+		if err = s.serve(ctx); !errors.Is(err, errEnded) {
 			return err
 		}
 	}
 	return err
 }
 
+// serve starts the server on its port and waits until it answers.
+func (s *Server) serve(ctx context.Context) (err error) {
+	args := serverArgs(s.data(), s.port, s.settings)
+	cmd := exec.Command(filepath.Join(s.bin, "postgres"), args...) //nolint:gosec // where findPrograms found it
+	s.prepare(cmd)
+	logPath := filepath.Join(s.dir, "server.log")
+	if s.proc, err = startProcess(cmd, logPath); err != nil {
+		return fmt.Errorf("start the server: %w", err)
+	}
+	if err := s.waitReady(ctx); err != nil {
+		return fmt.Errorf("wait for the server: %w: %s", err, tail(logPath))
+	}
+	return nil
+}
+
 // prepare gives a program a directory that its user may enter and a bare environment without this process's PG variables.
-func (s *Server) prepare(cmd *exec.Cmd, who owner) {
+func (s *Server) prepare(cmd *exec.Cmd) {
 	cmd.Dir = s.dir
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "TZ=UTC"}
-	detach(cmd, who)
+	detach(cmd, s.who)
 }
 
 func serverArgs(data string, port int, settings map[string]string) []string {

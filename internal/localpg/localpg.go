@@ -38,6 +38,9 @@ type Config struct {
 
 // Server is a running PostgreSQL.
 type Server struct {
+	bin      string
+	who      owner
+	settings map[string]string
 	dir      string
 	port     int
 	password string
@@ -70,26 +73,41 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("find the programs of PostgreSQL: %w", err)
 	}
 	sweep(os.TempDir(), sweepAge)
-	s := &Server{log: log, password: randomPassword()}
+	s := &Server{bin: bin, settings: cfg.Settings, log: log, password: randomPassword()}
 	if s.dir, s.lock, err = newDir(); err != nil {
 		return nil, fmt.Errorf("make a directory for PostgreSQL: %w", err)
 	}
-	if err := s.start(ctx, bin, cfg.Settings); err != nil {
+	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	log.Info("postgres started", "dir", s.dir, "port", s.port)
 	return s, nil
 }
 
-func (s *Server) start(ctx context.Context, bin string, settings map[string]string) error {
-	who, err := unprivileged()
-	if err != nil {
+func (s *Server) start(ctx context.Context) (err error) {
+	if s.who, err = unprivileged(); err != nil {
 		return fmt.Errorf("find a user for PostgreSQL: %w", err)
 	}
-	if err := s.initCluster(ctx, bin, who); err != nil {
+	if err := s.initCluster(ctx); err != nil {
 		return fmt.Errorf("init the cluster: %w", err)
 	}
-	return s.listen(ctx, bin, who, settings)
+	return s.listen(ctx)
+}
+
+// Crash kills the server as kill -9 does and starts it again on the same port; it answers when Crash returns. It is for
+// tests, and no other method may run meanwhile.
+func (s *Server) Crash(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	s.proc.signal(os.Kill)
+	<-s.proc.done
+	for {
+		// The killed server's children end on their own; until the last one has, a new server refuses their memory.
+		err := s.serve(ctx)
+		if !errors.Is(err, errEnded) || ctx.Err() != nil {
+			return err
+		}
+	}
 }
 
 // URL is how a client reaches database db ("postgres" is there from the start). It holds the password: never print it.

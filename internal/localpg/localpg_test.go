@@ -123,3 +123,33 @@ func awaitGone(t *testing.T, path string) {
 		}
 	}
 }
+
+func TestCrashedServerComesBackWithWhatWasCommitted(t *testing.T) {
+	s, err := Start(t.Context(), Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	before, url := s.Pid(), s.URL("postgres")
+	if _, err := os.Stat(filepath.Join(s.data(), "postmaster.pid")); err != nil {
+		t.Fatal(err)
+	}
+	if err := execute(t.Context(), url, "create table kept (n int); insert into kept values (1)"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Crash(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := execute(t.Context(), url, "insert into kept select n + 1 from kept"); err != nil || s.Pid() == before {
+		t.Errorf("after the crash: %v, pid %d as before", err, s.Pid())
+	}
+}
+
+func execute(ctx context.Context, url, sql string) error {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return err
+	}
+	_, err = conn.Exec(ctx, sql)
+	return errors.Join(err, conn.Close(ctx))
+}
