@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tracetally/tracetally/internal/audit"
 	"github.com/tracetally/tracetally/internal/traffic"
 )
 
@@ -19,6 +20,7 @@ const (
 	settlePlanned     = 2 * time.Minute
 	settleInterrupted = 15 * time.Second
 	drainLimit        = 10 * time.Second
+	compareLimit      = 30 * time.Second
 	lookEvery         = time.Second
 	// maxBlind is how many looks in a row may fail, on a machine with too much to do, before the demo gives up.
 	maxBlind = 10
@@ -233,13 +235,13 @@ func (d *demo) newDisplay() display {
 
 // compare holds the tables against the books.
 func (d *demo) compare() (bool, error) {
-	ctx, cancel := context.WithTimeout(d.stop.now, lookLimit)
+	ctx, cancel := context.WithTimeout(d.stop.now, compareLimit)
 	defer cancel()
-	f, err := readFound(ctx, d.postgres.pool)
+	found, err := audit.Read(ctx, d.postgres.pool)
 	if err != nil {
 		return false, err
 	}
-	return printSummary(d.out, compare(d.producer.gen.Books(), f)), nil
+	return printSummary(d.out, audit.Compare(d.producer.gen.Books(), found)), nil
 }
 
 // close stops everything, the last started first. After a second Ctrl-C it does not wait for the worker to drain.

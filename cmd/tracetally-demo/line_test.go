@@ -113,8 +113,8 @@ func (y *tally) event(e *schemas.Event) {
 func (y *tally) call(e *schemas.Event, cause traffic.Cause) {
 	c, u := &y.calls, e.Usage
 	c.Calls++
-	c.InputTokens += u.TotalInput.V
-	c.OutputTokens += u.TotalOutput.V
+	c.InputTokens += u.Tokens.Input.V
+	c.OutputTokens += u.Tokens.Output.V
 	for _, n := range []struct {
 		sum   *int64
 		count schemas.Count

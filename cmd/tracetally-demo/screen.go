@@ -9,6 +9,8 @@ import (
 
 	tea "github.com/charmbracelet/bubbletea"
 	"github.com/charmbracelet/lipgloss"
+
+	"github.com/tracetally/tracetally/internal/audit"
 )
 
 // screen shows the numbers as a table that is redrawn in place.
@@ -121,7 +123,7 @@ func (m model) numbers() []string {
 		fmt.Sprintf("  %s records sent, %.0f events/s, lag %s records, %.1f s", count(s.sent), s.perSecond, count(int64(s.lagRecords)), s.lagSeconds),
 		fmt.Sprintf("  %s calls, %s failed, cost %s USD, %s without a price", count(s.calls), count(s.failed), s.cost, count(s.unpriced)),
 		"",
-		bold("every offset has one verdict") + r.mark(),
+		bold("every offset has one verdict") + addsUp(r),
 		fmt.Sprintf("  %s read = %s counted + %s duplicate + %s quarantined", count(r.Scanned),
 			count(r.Counted), count(r.Duplicate), count(r.Quarantined)),
 		fmt.Sprintf("    + %s ignored + %s late + %s gap", count(r.Ignored), count(r.Late), count(r.Gap)),
@@ -131,8 +133,8 @@ func (m model) numbers() []string {
 	}
 }
 
-// mark says whether the line adds up.
-func (r recordVerdicts) mark() string {
+// addsUp says whether every offset that was read has a verdict.
+func addsUp(r audit.RecordVerdicts) string {
 	if r.Scanned == r.Counted+r.Duplicate+r.Quarantined+r.Ignored+r.Late+r.Gap {
 		return paint("2", "  adds up")
 	}

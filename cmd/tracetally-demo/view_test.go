@@ -7,6 +7,8 @@ import (
 	"time"
 
 	tea "github.com/charmbracelet/bubbletea"
+
+	"github.com/tracetally/tracetally/internal/audit"
 )
 
 var begun = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
@@ -14,8 +16,8 @@ var begun = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 func anySample(after time.Duration) sample {
 	return sample{
 		at: begun.Add(after), sent: 12345, perSecond: 98.4, lagRecords: 17, lagSeconds: 0.4,
-		records: recordVerdicts{Counted: 11000, Duplicate: 1200, Quarantined: 28, Ignored: 100, Scanned: 12328},
-		events:  eventVerdicts{New: 11500, Duplicate: 1250},
+		records: audit.RecordVerdicts{Counted: 11000, Duplicate: 1200, Quarantined: 28, Ignored: 100, Scanned: 12328},
+		events:  audit.EventVerdicts{New: 11500, Duplicate: 1250},
 		calls:   8000, failed: 240, unpriced: 80, cost: "23.4567", recentCalls: 1000,
 		recent: []share{{"api_error", 120}, {"parsing_error", 5}},
 		groups: []group{{"api_error", "rate_limit", "429", 117, begun.Add(after), "5f6e7a8b9c0d1e2f3a4b5c6d7e8f9a0b"}},

@@ -12,6 +12,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/tracetally/tracetally/internal/audit"
 )
 
 // lookLimit bounds one look at the numbers.
@@ -22,8 +24,8 @@ type sample struct {
 	at   time.Time
 	sent int64 // by the producer, acknowledged
 
-	records recordVerdicts
-	events  eventVerdicts
+	records audit.RecordVerdicts
+	events  audit.EventVerdicts
 	// perSecond is how many events reached the tables per second since the look before.
 	perSecond float64
 
@@ -35,20 +37,6 @@ type sample struct {
 	recentCalls             int64
 	recent                  []share
 	groups                  []group
-}
-
-// recordVerdicts and eventVerdicts are the accounting, summed over partitions.
-type recordVerdicts struct{ Counted, Duplicate, Late, Quarantined, Ignored, Gap, Scanned int64 }
-type eventVerdicts struct{ New, Duplicate, Late, Conflicting int64 }
-
-func (r *recordVerdicts) add(o recordVerdicts) {
-	r.Counted += o.Counted
-	r.Duplicate += o.Duplicate
-	r.Late += o.Late
-	r.Quarantined += o.Quarantined
-	r.Ignored += o.Ignored
-	r.Gap += o.Gap
-	r.Scanned += o.Scanned
 }
 
 // share is what one category had of the calls of the last two minutes.
