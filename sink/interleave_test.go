@@ -13,10 +13,9 @@ import (
 )
 
 // halfway runs a commit up to just before its COMMIT and hands back the open transaction: the worst place to be met in.
-func halfway(t *testing.T, s *Store, b *Batch) (pgx.Tx, *work) {
+func halfway(t *testing.T, s *Store, b *Batch) pgx.Tx {
 	t.Helper()
-	w := newWork(b)
-	works := []*work{w}
+	works := []*work{newWork(b)}
 	if err := s.ensureDays(t.Context(), works); err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +36,7 @@ func halfway(t *testing.T, s *Store, b *Batch) (pgx.Tx, *work) {
 	if err := s.write(t.Context(), tx, works); err != nil {
 		t.Fatal(err)
 	}
-	return tx, w
+	return tx
 }
 
 // awaitBlocked returns when as many sessions of the store wait for a lock: the only sign that PostgreSQL gives of it.
@@ -60,7 +59,7 @@ func oneCall(id string) []logged {
 func TestAcquireWaitsForACommitAndSeesIt(t *testing.T) {
 	t.Parallel()
 	s := openStore(t, atNoon())
-	tx, _ := halfway(t, s, cut(acquire(t, s, "a", 0), oneCall("x"), 0, 1))
+	tx := halfway(t, s, cut(acquire(t, s, "a", 0), oneCall("x"), 0, 1))
 	var g errgroup.Group
 	var next Claim
 	g.Go(func() (err error) {
@@ -112,7 +111,7 @@ func TestTwinInAnOpenTransactionIsWaitedFor(t *testing.T) {
 		t.Run("which "+name, func(t *testing.T) {
 			t.Parallel()
 			s := openStore(t, atNoon())
-			tx, _ := halfway(t, s, cut(acquire(t, s, "a", 0), oneCall("x"), 0, 1))
+			tx := halfway(t, s, cut(acquire(t, s, "a", 0), oneCall("x"), 0, 1))
 			w := newWork(cut(acquire(t, s, "b", 0), oneCall("x"), 0, 1))
 			var g errgroup.Group
 			g.Go(func() error { return s.commitAll(t.Context(), []*work{w}) })
