@@ -40,7 +40,7 @@ func load(c *clock, n int, age time.Duration) (events []schemas.Event, isNew []b
 		e.Time = e.Time.Add(-age)
 		e.Model = fmt.Sprint("model-", i%20)
 		e.Latency = schemas.Some(time.Duration(i) * time.Millisecond)
-		e.Usage.TotalInput, e.Usage.TotalOutput = schemas.Some(int64(1284)), schemas.Some(int64(96))
+		e.Usage.Tokens.Input, e.Usage.Tokens.Output = schemas.Some(int64(1284)), schemas.Some(int64(96))
 		e.CostUSD = schemas.Some(schemas.NewDecimal(int64(1000+i), 9))
 		events, isNew = append(events, e), append(isNew, true)
 	}

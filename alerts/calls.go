@@ -93,12 +93,6 @@ func (c *calls) collectors() []prometheus.Collector {
 
 // tokensOf are the counts of a call in the order of tokenTypes.
 func tokensOf(e *schemas.Event) [len(tokenTypes)]schemas.Opt[int64] {
-	count := func(c schemas.Count) schemas.Opt[int64] {
-		n, ok := c.Int()
-		return schemas.Opt[int64]{V: n, Ok: ok}
-	}
-	u := &e.Usage
-	return [...]schemas.Opt[int64]{
-		u.TotalInput, u.TotalOutput, count(u.CacheReadTokens), count(u.CacheWriteTokens), count(u.ReasoningTokens),
-	}
+	t := &e.Usage.Tokens
+	return [...]schemas.Opt[int64]{t.Input, t.Output, t.CacheRead, t.CacheWrite, t.Reasoning}
 }

@@ -117,9 +117,8 @@ func TestUsageOfACallIsAddedByType(t *testing.T) {
 	c := newClock()
 	m, reg := newTest(t, c)
 	e := call(c)
-	e.Usage.TotalInput, e.Usage.TotalOutput = schemas.Some(int64(1284)), schemas.Some(int64(96))
-	e.Usage.CacheReadTokens, e.Usage.CacheWriteTokens = schemas.CountOf(1000), schemas.CountOf(200)
-	e.Usage.ReasoningTokens = schemas.Count{State: schemas.CountInvalid}
+	n := schemas.Some[int64]
+	e.Usage.Tokens = schemas.Tokens{Input: n(1284), Output: n(96), CacheRead: n(1000), CacheWrite: n(200)}
 	e.Latency = schemas.Some(1500 * time.Millisecond)
 	commit(m, e, e)
 	tokens := func(kind string) string {
@@ -156,7 +155,7 @@ func TestAnAmountBelowZeroIsRefusedAndTheCallCounts(t *testing.T) {
 	c := newClock()
 	m, reg := newTest(t, c)
 	e := call(c)
-	e.Usage.TotalInput = schemas.Some(int64(-1))
+	e.Usage.Tokens.Input = schemas.Some(int64(-1))
 	e.Latency = schemas.Some(-time.Second)
 	e.CostUSD = schemas.Some(schemas.NewDecimal(-1, 2))
 	commit(m, e)

@@ -62,7 +62,7 @@ func (c *costing) usage() {
 		c.bill.detail.Exclusive = c.q.exclusive
 	}
 	u := &c.ev.Usage
-	u.TotalInput, u.TotalOutput = rounded(c.q.totalIn), rounded(c.q.totalOut)
+	u.Tokens = c.q.tokens(c.in)
 }
 
 func (c *costing) rates() *rates {

@@ -32,15 +32,31 @@ func anyOf(counts ...decimalOpt) bool {
 // decompose puts every token into one bucket; ok is false when the counts contradict each other. A part is split off only
 // if it has a rate of its own under r (nil: none has), because then alone it matters how parts overlap.
 func decompose(in *inputs, c convention, r *rates) (q quantities, ok bool) {
-	if in.invalid {
-		return q, false
+	okIn := q.input(in, c, r) && !in.bad.in && !(in.bad.cache && q.exclusive)
+	okOut := q.output(in, c, r) && !in.bad.out && !(in.bad.reasoning && c.outside)
+	if !okIn {
+		q.totalIn = decimalOpt{}
 	}
-	okIn := q.input(in, c, r)
-	okOut := q.output(in, c, r)
-	if !okIn || !okOut {
-		return quantities{exclusive: c.exclusive}, false
+	if !okOut {
+		q.totalOut = decimalOpt{}
 	}
-	return q, true
+	return q, okIn && okOut && !in.invalid
+}
+
+// tokens are the counts for the tables: the side that contradicts itself is unknown, the other is not.
+func (q *quantities) tokens(in *inputs) schemas.Tokens {
+	t := schemas.Tokens{Input: rounded(q.totalIn), Output: rounded(q.totalOut)}
+	if t.Input.Ok {
+		t.CacheRead, t.CacheWrite1h = rounded(in.read), rounded(in.write1h)
+		t.CacheWrite = rounded(in.write)
+		if !in.write.Ok && anyOf(in.write5m, in.write1h) {
+			t.CacheWrite = rounded(schemas.Some(sum(in.write5m, in.write1h)))
+		}
+	}
+	if t.Output.Ok {
+		t.Reasoning = rounded(in.reasoning)
+	}
+	return t
 }
 
 func (q *quantities) input(in *inputs, c convention, r *rates) bool {

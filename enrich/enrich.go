@@ -80,11 +80,11 @@ func (e *Enricher) Apply(ev *schemas.Event, s *schemas.Sensitive) {
 		ev.TraceURL = e.traceParts[0] + url.PathEscape(ev.TraceID) + e.traceParts[1]
 	}
 	e.price(ev, nil)
-	if ev.Usage.TotalInput.Ok {
-		ev.InputBucket = Bucket(ev.Usage.TotalInput.V)
+	if ev.Usage.Tokens.Input.Ok {
+		ev.InputBucket = Bucket(ev.Usage.Tokens.Input.V)
 	}
-	if ev.Usage.TotalOutput.Ok {
-		ev.OutputBucket = Bucket(ev.Usage.TotalOutput.V)
+	if ev.Usage.Tokens.Output.Ok {
+		ev.OutputBucket = Bucket(ev.Usage.Tokens.Output.V)
 	}
 }
 

@@ -151,19 +151,42 @@ func TestAnIgnoredReportIsSaid(t *testing.T) {
 	}
 }
 
-func TestContradictingCountsAreNull(t *testing.T) {
+func TestCountsThatContradictEachOtherAreNullAndNoOthers(t *testing.T) {
 	e := newEnricher(t, nil)
-	ev := apply(t, e, generation(`"$ai_provider":"openai","$ai_model":"gpt-4o","$ai_input_tokens":10,"$ai_output_tokens":5,"$ai_reasoning_tokens":6`))
-	if ev.Usage.TotalInput.Ok || ev.Usage.TotalOutput.Ok || ev.InputBucket != "" || ev.CostReason != schemas.InvalidUsage {
-		t.Errorf("%v %v %q %s", ev.Usage.TotalInput, ev.Usage.TotalOutput, ev.InputBucket, ev.CostReason)
+	const model = `"$ai_provider":"openai","$ai_model":"gpt-4o",`
+	n := schemas.Some[int64]
+	for props, want := range map[string]schemas.Tokens{
+		`"$ai_input_tokens":10,"$ai_output_tokens":5,"$ai_reasoning_tokens":6`:                                               {Input: n(10)},
+		`"$ai_input_tokens":10,"$ai_output_tokens":5,"$ai_cache_read_input_tokens":11,"$ai_cache_reporting_exclusive":false`: {Output: n(5)},
+		`"$ai_input_tokens":-5,"$ai_output_tokens":5,"$ai_cache_read_input_tokens":2`:                                        {Output: n(5)},
+		`"$ai_input_tokens":10,"$ai_output_tokens":true,"$ai_reasoning_tokens":1`:                                            {Input: n(10)},
+		`"$ai_input_tokens":10,"$ai_output_tokens":5,"$ai_cache_read_input_tokens":"x"`:                                      {Input: n(10), Output: n(5)},
+		`"$ai_input_tokens":10,"$ai_output_tokens":5,"$ai_cache_read_input_tokens":{},"$ai_cache_reporting_exclusive":true`:  {Output: n(5)},
+		`"$ai_input_tokens":10,"$ai_output_tokens":5,"$ai_web_search_count":-1`:                                              {Input: n(10), Output: n(5)},
+	} {
+		ev := apply(t, e, generation(model+props))
+		if ev.Usage.Tokens != want || ev.CostReason != schemas.InvalidUsage || (ev.InputBucket != "") != want.Input.Ok {
+			t.Errorf("%s: %+v, bucket %q, %s; want %+v", props, ev.Usage.Tokens, ev.InputBucket, ev.CostReason, want)
+		}
+	}
+}
+
+func TestPartsOfRawUsageAreKept(t *testing.T) {
+	e := newEnricher(t, nil)
+	n := schemas.Some[int64]
+	ev := apply(t, e, generation(`"$ai_provider":"anthropic","$ai_model":"claude-haiku-4-5","$ai_usage":{"input_tokens":21,"output_tokens":9,`+
+		`"cache_read_input_tokens":2048,"cache_creation_input_tokens":188,"cache_creation":{"ephemeral_5m_input_tokens":100,"ephemeral_1h_input_tokens":88}}`))
+	want := schemas.Tokens{Input: n(2257), Output: n(9), CacheRead: n(2048), CacheWrite: n(188), CacheWrite1h: n(88)}
+	if ev.Usage.Tokens != want {
+		t.Errorf("%+v, want %+v", ev.Usage.Tokens, want)
 	}
 }
 
 func TestBucketsAreOfTheWholePrompt(t *testing.T) {
 	e := newEnricher(t, nil)
 	ev := apply(t, e, generation(`"$ai_provider":"anthropic","$ai_model":"claude-haiku-4-5","$ai_input_tokens":900,"$ai_cache_read_input_tokens":384,"$ai_output_tokens":2000`))
-	if ev.Usage.TotalInput != schemas.Some(int64(1284)) || ev.InputBucket != "1k_2k_tokens" || ev.OutputBucket != "2k_4k_tokens" {
-		t.Errorf("%v %q %q", ev.Usage.TotalInput, ev.InputBucket, ev.OutputBucket)
+	if ev.Usage.Tokens.Input != schemas.Some(int64(1284)) || ev.InputBucket != "1k_2k_tokens" || ev.OutputBucket != "2k_4k_tokens" {
+		t.Errorf("%v %q %q", ev.Usage.Tokens.Input, ev.InputBucket, ev.OutputBucket)
 	}
 	own := schemas.Event{Kind: schemas.Call, InputBucket: "8k_16k_tokens"}
 	e.Apply(&own, &schemas.Sensitive{})

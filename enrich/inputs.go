@@ -26,7 +26,26 @@ type inputs struct {
 	prices                     customPrices
 	raw                        rawShape
 	invalid                    bool // a count that is no count
+	bad                        badCounts
 	badReport                  bool // a reported cost that is no amount
+}
+
+// badCounts tells which counts of tokens were no counts: what is built on them is unknown.
+type badCounts struct{ in, out, cache, reasoning bool }
+
+// refuse notes a count that is none.
+func (in *inputs) refuse(to *decimalOpt) {
+	in.invalid = true
+	switch to {
+	case &in.in:
+		in.bad.in = true
+	case &in.out:
+		in.bad.out = true
+	case &in.read, &in.write, &in.write5m, &in.write1h:
+		in.bad.cache = true
+	case &in.reasoning:
+		in.bad.reasoning = true
+	}
 }
 
 // reportedCosts are amounts that the producer or the provider states, USD.
@@ -68,7 +87,7 @@ func (in *inputs) counts(u *schemas.Usage) {
 	} {
 		switch {
 		case c.c.State == schemas.CountInvalid || c.c.Known() && c.c.Exact.Sign() < 0:
-			in.invalid = true
+			in.refuse(c.to)
 		case c.c.Known():
 			*c.to = schemas.Some(c.c.Exact)
 		}
@@ -191,7 +210,7 @@ func (in *inputs) costOf(key string) *decimalOpt {
 func (in *inputs) count(to *decimalOpt, v string) {
 	d, err := schemas.ParseDecimal(v)
 	if err != nil || d.Sign() < 0 {
-		in.invalid = true
+		in.refuse(to)
 		return
 	}
 	*to = schemas.Some(d)

@@ -82,8 +82,8 @@ func TestBothWaysOfCountingCostTheSame(t *testing.T) {
 		if a, b := cost(t, e, exclusive), cost(t, e, inclusive); a.Cmp(b) != 0 {
 			t.Fatalf("exclusive %s, inclusive %s", a, b)
 		}
-		if exclusive.Usage.TotalInput != inclusive.Usage.TotalInput || exclusive.InputBucket != inclusive.InputBucket {
-			t.Fatalf("whole prompt %v and %v", exclusive.Usage.TotalInput, inclusive.Usage.TotalInput)
+		if exclusive.Usage.Tokens.Input != inclusive.Usage.Tokens.Input || exclusive.InputBucket != inclusive.InputBucket {
+			t.Fatalf("whole prompt %v and %v", exclusive.Usage.Tokens.Input, inclusive.Usage.Tokens.Input)
 		}
 	})
 }
@@ -165,8 +165,8 @@ func TestHostileCountsNeverMakeANegativeCost(t *testing.T) {
 		if ev.CostUSD.Ok == (ev.CostReason != "") {
 			rt.Fatalf("cost %v and reason %q", ev.CostUSD, ev.CostReason)
 		}
-		if ev.CostUSD.Ok && ev.CostUSD.V.Sign() < 0 || ev.Usage.TotalInput.V < 0 || ev.Usage.TotalOutput.V < 0 {
-			rt.Fatalf("negative: %s of %v and %v", ev.CostUSD.V, ev.Usage.TotalInput, ev.Usage.TotalOutput)
+		if ev.CostUSD.Ok && ev.CostUSD.V.Sign() < 0 || ev.Usage.Tokens.Input.V < 0 || ev.Usage.Tokens.Output.V < 0 {
+			rt.Fatalf("negative: %s of %v and %v", ev.CostUSD.V, ev.Usage.Tokens.Input, ev.Usage.Tokens.Output)
 		}
 		detailAddsUp(t, e, &ev)
 	})

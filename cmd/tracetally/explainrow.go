@@ -163,7 +163,7 @@ func (r *explainRow) fillDimensions(e *schemas.Event) {
 }
 
 func (r *explainRow) fillUsage(e *schemas.Event) {
-	t := e.Usage.Tokens()
+	t := &e.Usage.Tokens
 	r.InputTokens, r.OutputTokens = pointer(t.Input), pointer(t.Output)
 	r.CacheReadTokens, r.CacheWriteTokens = pointer(t.CacheRead), pointer(t.CacheWrite)
 	r.ReasoningTokens = pointer(t.Reasoning)
