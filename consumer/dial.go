@@ -114,6 +114,7 @@ type conn struct {
 	owner *connections
 }
 
+// Close closes the connection, whether or not it was broken already.
 func (c *conn) Close() error {
 	err := c.Conn.Close()
 	c.owner.mu.Lock()

@@ -3,6 +3,7 @@ package consumer
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"math"
 	"testing"
 
@@ -42,7 +43,7 @@ func FuzzResponse(f *testing.F) {
 			for len(r.rest) > 0 {
 				at := r.offset
 				c, err := r.scan()
-				if err == errAskAgain {
+				if errors.Is(err, errAskAgain) {
 					break
 				}
 				if err != nil {

@@ -46,7 +46,7 @@ func (c *Client) Run(ctx context.Context, work func(ctx context.Context, p Assig
 	for ctx.Err() == nil {
 		m.next(ctx, work)
 	}
-	return m.leave()
+	return m.leave(ctx)
 }
 
 func (c *Client) groupConfig(conns *connections, watch *watcher) kafka.ConsumerGroupConfig {
@@ -167,7 +167,7 @@ func count(gen *kafka.Generation) (n int) {
 
 // leave closes the group, which ends the generation and says goodbye to the coordinator. What does not answer in time is
 // cut off; a goodbye that could not be said costs the other members the session timeout, and no data.
-func (m *membership) leave() error {
+func (m *membership) leave(ctx context.Context) error {
 	closed := make(chan struct{})
 	go func() {
 		defer close(closed)
@@ -182,18 +182,18 @@ func (m *membership) leave() error {
 	}
 	m.client.log.Warn("leaving the consumer group takes long", "group", m.client.cfg.GroupID)
 	m.conns.interrupt()
-	m.goodbye()
+	m.goodbye(ctx)
 	err := m.conns.shut()
 	<-closed
 	return err
 }
 
 // goodbye leaves on behalf of kafka-go, which forgets its member id when a join fails.
-func (m *membership) goodbye() {
+func (m *membership) goodbye(ctx context.Context) {
 	if m.member == "" {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTimeout)
 	defer cancel()
 	k := kafka.Client{Addr: m.client.addr, Transport: m.client.transport}
 	_, err := k.LeaveGroup(ctx, &kafka.LeaveGroupRequest{

@@ -1,9 +1,11 @@
 package consumer_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"slices"
 	"sync"
@@ -147,14 +149,18 @@ func TestNewPartitionsAndTopicsAreNoticed(t *testing.T) {
 	w.wait(t, exactly("later/0", "later/1", "t/0", "t/1", "t/2"))
 }
 
-func TestCoordinatorThatIsNotThereYetIsWaitedFor(t *testing.T) {
+func TestCoordinatorThatIsNotThereYetIsWaitedForQuietly(t *testing.T) {
 	t.Parallel()
 	cluster := kafkatest.Run(t, kafkatest.Config{Topics: map[string]int32{"t": 1}})
-	fault := cluster.Fake().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.FindCoordinator}, Err: kerr.CoordinatorNotAvailable, Count: 2})
-	w := startWorker(t, newClient(t, cluster, nil))
+	fault := cluster.Fake().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.FindCoordinator}, Err: kerr.CoordinatorNotAvailable, Count: 4})
+	var warnings bytes.Buffer
+	w := startWorker(t, newClient(t, cluster, func(c *consumer.Config) {
+		c.Logger = slog.New(slog.NewTextHandler(&warnings, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	}))
 	w.wait(t, exactly("t/0"))
-	if fault.Hits() != 2 {
-		t.Errorf("%d refusals, want 2", fault.Hits())
+	w.end(t)
+	if fault.Hits() != 4 || warnings.Len() > 0 {
+		t.Errorf("%d refusals, want 4; warnings: %s", fault.Hits(), warnings.String())
 	}
 }
 
@@ -324,7 +330,7 @@ func TestShutdownWithoutABrokerDoesNotHang(t *testing.T) {
 	w.end(t)
 	ctx, cancel := context.WithCancelCause(context.Background())
 	cancel(context.DeadlineExceeded)
-	if _, err := r.Next(ctx); err != context.DeadlineExceeded {
+	if _, err := r.Next(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("Next in an ended context: %v", err)
 	}
 }

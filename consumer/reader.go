@@ -72,11 +72,10 @@ func (r *Reader) Next(ctx context.Context) (Chunk, error) {
 		if len(r.rest) == 0 {
 			return r.nothing(), nil
 		}
-		switch c, err := r.scan(); err {
-		case nil:
+		switch c, err := r.scan(); {
+		case err == nil:
 			return c, nil
-		case errAskAgain:
-		default:
+		case !errors.Is(err, errAskAgain):
 			return r.nothing(), r.fail(ctx, err)
 		}
 	}

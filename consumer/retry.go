@@ -20,7 +20,7 @@ func pause(failures int) time.Duration {
 	if failures < 8 { // firstPause << 7 is beyond longPause
 		d = min(longPause, firstPause<<max(0, failures-1))
 	}
-	return d/2 + rand.N(d/2+1)
+	return d/2 + rand.N(d/2+1) //nolint:gosec // spreads load, guards nothing
 }
 
 // wait is false when ctx ended first.

@@ -1,6 +1,7 @@
 package consumer
 
 import (
+	"errors"
 	"slices"
 	"testing"
 
@@ -77,7 +78,7 @@ func (p *tape) play(t interface {
 		}
 		at := r.offset
 		chunk, err := r.scan()
-		if err == errAskAgain {
+		if errors.Is(err, errAskAgain) {
 			continue
 		}
 		if err != nil {

@@ -98,15 +98,14 @@ func (c *Cluster) ProduceRaw(ctx context.Context, topic string, partition int32,
 	if err != nil {
 		return 0, fmt.Errorf("produce batch: %w", err)
 	}
-	for _, t := range res.Topics {
-		for _, p := range t.Partitions {
-			if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
-				return 0, fmt.Errorf("produce batch: %w", err)
-			}
-			return p.BaseOffset, nil
-		}
+	if len(res.Topics) == 0 || len(res.Topics[0].Partitions) == 0 {
+		return 0, errors.New("produce batch: no answer")
 	}
-	return 0, errors.New("produce batch: no answer")
+	p := res.Topics[0].Partitions[0]
+	if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
+		return 0, fmt.Errorf("produce batch: %w", err)
+	}
+	return p.BaseOffset, nil
 }
 
 func (c *Cluster) topicID(topic string) ([16]byte, error) {
