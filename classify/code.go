@@ -1,6 +1,7 @@
 package classify
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -29,7 +30,7 @@ func (c *Classifier) code(f *facts, ev *schemas.Event, s *schemas.Sensitive, rea
 	if code := c.innermostCode(f); code != "" {
 		return code
 	}
-	if given == "" || given == "unknown" || given == "none" || given == "null" || looksLikeClass(s.ErrorCode) {
+	if given == "" || slices.Contains(noCodes, given) || looksLikeClass(s.ErrorCode) {
 		return ""
 	}
 	return otherCode

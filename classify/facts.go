@@ -1,6 +1,7 @@
 package classify
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -80,6 +81,7 @@ func (c *Classifier) gather(f *facts, ev *schemas.Event, s *schemas.Sensitive) {
 	c.gatherText(f, s.ErrorText, 1)
 	f.addType(s.ErrorType, 1)
 	f.addCode(s.ErrorCode, 1)
+	f.add("given:"+strings.ToLower(trimTo(s.ErrorCode, maxKey)), 1)
 	if !Generic(strings.ToLower(ev.StopReason)) {
 		f.addFinish(ev.StopReason, 1)
 	}
@@ -192,6 +194,9 @@ func (f *facts) addField(fd field, d depth) {
 	}
 }
 
+// noCodes are what producers send in place of a code.
+var noCodes = []string{"unknown", "none", "null", "undefined", "error", "ok", "_other"}
+
 func (f *facts) addFinish(v string, d depth) {
 	if identifier(v) {
 		f.add("finish:"+strings.ToLower(v), d)
@@ -206,10 +211,11 @@ func (f *facts) addCode(v string, d depth) {
 			return
 		}
 	}
-	if !identifier(v) {
+	if !identifier(v) || slices.Contains(noCodes, strings.ToLower(v)) {
 		return
 	}
 	f.add(strings.ToLower(v), d)
+	f.addGRPCName(strings.ToLower(v), d)
 	if looksLikeClass(v) {
 		f.addType(v, d)
 	}

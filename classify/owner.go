@@ -45,12 +45,13 @@ const portForms = 5
 // How much a sight of a component is worth. A class's module is proof; a frame says where control was; a word may be
 // a quotation. Depth is added to the first two: between equals the innermost link decides.
 const (
-	ownerByEvent  = 1
-	ownerByWord   = 100
-	ownerByPort   = 200
-	ownerByFrame  = 1000
-	ownerByType   = 2000
-	ownerByModule = 3000
+	ownerByEvent    = 1
+	ownerByWord     = 100
+	ownerByPort     = 200
+	ownerByAppFrame = 500
+	ownerByFrame    = 1000
+	ownerByType     = 2000
+	ownerByModule   = 3000
 )
 
 func (set *ruleSet) readComponents() error {
@@ -112,7 +113,11 @@ func (c *Classifier) ownerOfLink(f *facts, e *schemas.Exception, d depth) {
 			owner = set.ofModule(e.Frames[i].Module)
 		}
 		if owner != nil && owner.Class != "transport" {
-			f.claim(owner, ownerByFrame+int(d))
+			weight := ownerByFrame
+			if e.Frames[i].InApp { // a file of the application may be called after what it uses
+				weight = ownerByAppFrame
+			}
+			f.claim(owner, weight+int(d))
 			return
 		}
 	}

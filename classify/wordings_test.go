@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/tracetally/tracetally/schemas"
@@ -11,16 +12,20 @@ import (
 
 // wording is a message that a library is known to write, and the reason that the labelling guide gives it.
 type wording struct {
-	Kind, Type, Module, Text, Reason string
-	Status                           int
+	Kind, Type, Module, Code, Text, Reason string
+	Status                                 int
+	Frames                                 []string // files, the newest last
 }
 
 func (w *wording) event() (*schemas.Event, *schemas.Sensitive) {
 	if w.Kind == "call" {
-		return &schemas.Event{Kind: schemas.Call, Status: schemas.StatusError, HTTPStatus: w.Status}, &schemas.Sensitive{ErrorText: w.Text, ErrorType: w.Type}
+		return &schemas.Event{Kind: schemas.Call, Status: schemas.StatusError, HTTPStatus: w.Status}, &schemas.Sensitive{ErrorText: w.Text, ErrorType: w.Type, ErrorCode: w.Code}
 	}
-	return &schemas.Event{Kind: schemas.ExceptionEvent, HTTPStatus: w.Status},
-		&schemas.Sensitive{Exceptions: []schemas.Exception{{Type: w.Type, Module: w.Module, Value: w.Text}}}
+	e := schemas.Exception{Type: w.Type, Module: w.Module, Value: w.Text}
+	for _, file := range w.Frames {
+		e.Frames = append(e.Frames, schemas.Frame{Filename: file, InApp: strings.HasPrefix(file, "app/")})
+	}
+	return &schemas.Event{Kind: schemas.ExceptionEvent, HTTPStatus: w.Status}, &schemas.Sensitive{Exceptions: []schemas.Exception{e}}
 }
 
 func readWordings(tb testing.TB) []wording {
@@ -46,7 +51,7 @@ func TestKnownWordingsGetTheirReason(t *testing.T) {
 	for _, w := range readWordings(t) {
 		ev, s := w.event()
 		if c.Classify(ev, s); ev.Failure.Reason != w.Reason {
-			t.Errorf("%s %.90q = %s by %s, want %s", w.Type, w.Text, ev.Failure.Reason, ev.Failure.Rule, w.Reason)
+			t.Errorf("%s %s %.90q = %s by %s, want %s", w.Type, w.Code, w.Text, ev.Failure.Reason, ev.Failure.Rule, w.Reason)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package classify
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -106,16 +107,18 @@ var grpcCodes = [...]string{"ok", "cancelled", "unknown", "invalidargument", "de
 // addGRPC adds codes of the form grpc:unavailable.
 func (f *facts) addGRPC(norm string, d depth) {
 	for _, m := range grpcName.FindAllStringSubmatch(norm, 8) {
-		name := strings.ReplaceAll(m[1], "_", "")
-		for _, known := range grpcCodes {
-			if name == known {
-				f.add("grpc:"+name, d)
-			}
-		}
+		f.addGRPCName(m[1], d)
 	}
 	for _, m := range grpcNumber.FindAllStringSubmatch(norm, 8) {
 		if n, err := strconv.Atoi(m[1]); err == nil && n < len(grpcCodes) {
 			f.add("grpc:"+grpcCodes[n], d)
 		}
+	}
+}
+
+// addGRPCName takes a word that may be a gRPC status, with or without underscores.
+func (f *facts) addGRPCName(word string, d depth) {
+	if name := strings.ReplaceAll(word, "_", ""); slices.Contains(grpcCodes[:], name) {
+		f.add("grpc:"+name, d)
 	}
 }
