@@ -53,19 +53,22 @@ func classify(err error) class {
 
 func classifyState(pg *pgconn.PgError) class {
 	switch pg.Code {
-	case "40001", "40P01", "55P03", "57014": // 57014: statement_timeout
+	case "40001", "40P01", "57014": // 57014: statement_timeout
 		return classRetry
 	case "23514":
 		if pg.ConstraintName == "" { // [measured on 15: no partition of relation found for row]
 			return classPartition
 		}
 		return classFatal
-	case "25006": // read-only: a demoted primary
+	case "25006", // read-only: a demoted primary
+		"0A000", "26000": // a prepared statement that a migration or a pooler made useless
 		return classReconnect
 	}
 	switch pg.Code[:2] {
-	case "22":
+	case "22", "54": // 54: a limit of the server, for example an index entry of more than 2,704 bytes
 		return classReject
+	case "55": // something is in use for the moment
+		return classRetry
 	case "08", "57", "53", "58", "25", "XX": // connection, operator, resources, system, transaction state, internal
 		return classReconnect
 	}
