@@ -37,6 +37,9 @@ func TestServerAnswersAndLeavesNothingBehind(t *testing.T) {
 		t.Errorf("encoding = %q, want UTF8", got)
 	}
 	pid, dir := s.Pid(), s.dir
+	if group, err := syscall.Getpgid(pid); err != nil || group == syscall.Getpgrp() {
+		t.Errorf("the server is in our process group %d (%v): Ctrl-C would reach it before Close", group, err)
+	}
 	if err := errors.Join(s.Close(), s.Close()); err != nil {
 		t.Fatalf("close: %v", err)
 	}
