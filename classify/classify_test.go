@@ -40,6 +40,17 @@ func TestOnlyFailuresAreLabelled(t *testing.T) {
 	}
 }
 
+// TestWhatNothingIsKnownOfIsAnAPIsOnlyIfItIsACall: a failed call names an API by itself, a span and an exception do not.
+func TestWhatNothingIsKnownOfIsAnAPIsOnlyIfItIsACall(t *testing.T) {
+	c := newClassifier(t, Config{})
+	for kind, want := range map[schemas.Kind]string{schemas.Call: "unknown_api", schemas.Span: "unknown", schemas.ExceptionEvent: "unknown"} {
+		ev := &schemas.Event{Kind: kind, Status: schemas.StatusError}
+		if c.Classify(ev, &schemas.Sensitive{}); ev.Failure.Reason != want {
+			t.Errorf("%v: %s, want %s", kind, ev.Failure.Reason, want)
+		}
+	}
+}
+
 func TestASuccessCostsNothing(t *testing.T) {
 	c := newClassifier(t, Config{})
 	ev, s := &schemas.Event{Kind: schemas.Call, Status: schemas.StatusOK}, &schemas.Sensitive{}

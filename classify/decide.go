@@ -64,9 +64,6 @@ func (r *rule) tier() int {
 
 // holds is the depth of the leading evidence if all conditions hold, else 0.
 func (r *rule) holds(f *facts) depth {
-	if r.Event != "" && (r.Event == "call") != f.call {
-		return 0
-	}
 	if len(r.Owner) > 0 && !f.owner.is(r.Owner) || len(r.NotOwner) > 0 && f.owner.is(r.NotOwner) {
 		return 0
 	}

@@ -34,7 +34,7 @@ const (
 
 // facts is what one event shows, before anything is decided. It is reused between events.
 type facts struct {
-	call     bool // a failed call event, against an exception
+	call     bool // a failed call event, which names an API by itself
 	codes    map[string]depth
 	types    map[string]depth // class names, lower case, without module
 	statuses map[int]depth
@@ -77,7 +77,7 @@ func (f *facts) reset(phrases int) {
 // gather reads everything the event shows.
 func (c *Classifier) gather(f *facts, ev *schemas.Event, s *schemas.Sensitive) {
 	f.reset(len(c.rules.matcher.phrases))
-	f.call, f.status, f.stage, f.category = ev.Kind != schemas.ExceptionEvent, ev.Status, s.Stage, s.Category
+	f.call, f.status, f.stage, f.category = ev.Kind == schemas.Call, ev.Status, s.Stage, s.Category
 	c.gatherText(f, s.ErrorText, 1)
 	f.addType(s.ErrorType, 1)
 	f.addCode(s.ErrorCode, 1)

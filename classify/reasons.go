@@ -99,6 +99,8 @@ func RetryAdvice(reason string) Retry {
 		case r.Reason != reason || !r.Retryable:
 		case reason == "rate_limit":
 			return Retry{Base: time.Second, Cap: time.Minute}
+		case reason == reasonUnknownAPI: // once more, says the labelling guide: nothing tells that it will help
+			return Retry{Base: time.Second, Cap: 30 * time.Second, Attempts: 2}
 		default:
 			return Retry{Base: time.Second, Cap: 30 * time.Second, Attempts: 3}
 		}

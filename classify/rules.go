@@ -40,7 +40,6 @@ type rule struct {
 	NotCode  []string `yaml:"not_code"`
 	NotType  []string `yaml:"not_type"`
 	NotFrame []string `yaml:"not_frame"`
-	Event    string   `yaml:"event"` // call or exception
 	// Unanswered asks that no HTTP error is stated: below one, a decoder that fails has only met the error's page.
 	Unanswered bool `yaml:"unanswered"`
 
@@ -135,9 +134,6 @@ func (set *ruleSet) compile(r *rule) error {
 	}
 	if r.level = leadingLevel(r); r.level == 0 {
 		errs = append(errs, errors.New("no evidence asked for"))
-	}
-	if r.Event != "" && r.Event != "call" && r.Event != "exception" {
-		errs = append(errs, fmt.Errorf("event must be call or exception, got %q", r.Event))
 	}
 	if r.Pattern != "" {
 		var err error

@@ -44,6 +44,7 @@ func TestRetryAdviceIsTheArticles(t *testing.T) {
 	for reason, want := range map[string]Retry{
 		"rate_limit":     {Base: time.Second, Cap: time.Minute},
 		"server_error":   {Base: time.Second, Cap: 30 * time.Second, Attempts: 3},
+		"unknown_api":    {Base: time.Second, Cap: 30 * time.Second, Attempts: 2},
 		"authentication": {Attempts: 1},
 		"no such reason": {Attempts: 1},
 	} {
@@ -71,14 +72,13 @@ func TestEveryProblemOfUsersRulesIsReportedAtOnce(t *testing.T) {
 - {rule: e, reason: timeout, text: [x], owner: [nobody]}
 - {rule: f, reason: timeout, text: ["a * b"]}
 - {rule: g, reason: timeout, text: ["*"]}
-- {rule: h, reason: timeout, text: [x], event: other}
 - {rule: api.timeout.text, reason: timeout, text: [x]}
 `)})
 	if err == nil {
 		t.Fatal("no error")
 	}
 	for _, want := range []string{`unknown reason "no_such_reason"`, `rule "b": no evidence`, `rule "c": compile pattern`, `a pattern needs a phrase`,
-		`unknown owner "nobody"`, `rule "f": phrase "a * b"`, `rule "g": phrase "*"`, `event must be call or exception, got "other"`, `"api.timeout.text": name is empty or used twice`} {
+		`unknown owner "nobody"`, `rule "f": phrase "a * b"`, `rule "g": phrase "*"`, `"api.timeout.text": name is empty or used twice`} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error does not say %s:\n%v", want, err)
 		}

@@ -36,12 +36,16 @@ func readWordings(tb testing.TB) []wording {
 	}
 	defer file.Close()
 	var list []wording
-	for lines := bufio.NewScanner(file); lines.Scan(); {
+	lines := bufio.NewScanner(file)
+	for lines.Scan() {
 		var w wording
 		if err := json.Unmarshal(lines.Bytes(), &w); err != nil {
 			tb.Fatal(err)
 		}
 		list = append(list, w)
+	}
+	if err := lines.Err(); err != nil {
+		tb.Fatal(err)
 	}
 	return list
 }
