@@ -75,6 +75,7 @@ func TestTraceIDIsTheFirstUsableOne(t *testing.T) {
 		{`"$ai_trace_id":["a"]`, fromHeader, ""},
 		{`"$ai_trace_id":12345`, "12345", ""},
 		{`"$ai_trace_id":true`, "true", ""},
+		{`"$ai_trace_id":false`, "false", ""},
 		{`"x":1`, fromHeader, ""},
 	} {
 		rec := recordOf([]byte(posthog("$ai_generation", tc.props)))

@@ -42,6 +42,11 @@ func TestUnusableCostInputsAreMarkedAndNotDropped(t *testing.T) {
 			t.Errorf("%s: %q, want %q", literal, got, want)
 		}
 	}
+	for n, want := range map[int]string{32: "speed=" + strings.Repeat("f", 32), 33: "speed=!"} {
+		if got := extra(decodeProps(t, "$ai_generation", `"speed":"`+strings.Repeat("f", n)+`"`).Event.Usage); got != want {
+			t.Errorf("a word of %d: %q", n, got)
+		}
+	}
 	if got := extra(decodeProps(t, "$ai_generation", `"speed":"as fast as you can, please"`).Event.Usage); got != "speed=!" {
 		t.Errorf("prose in a word: %q", got)
 	}
@@ -61,6 +66,9 @@ func TestRawUsageIsFlattened(t *testing.T) {
 	}
 	if got := extra(decodeProps(t, "$ai_generation", `"usage":"many"`).Event.Usage); got != "usage=!" {
 		t.Errorf("usage that is no object: %s", got)
+	}
+	if got := extra(decodeProps(t, "$ai_generation", `"usage":"many","input_tokens":1`).Event.Usage); got != "" {
+		t.Errorf("the same beside a count: %s", got)
 	}
 	var many []string
 	for i := range 500 {
