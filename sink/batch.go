@@ -78,6 +78,9 @@ type Batch struct {
 	Anchor Anchor
 	// LeaderEpoch is the partition's, 0 or less when unknown.
 	LeaderEpoch int32
+	// Urgent: the partition has more to read than it may hold and waits for this commit, so the committer does not wait
+	// for others. While it writes, those of the other partitions gather.
+	Urgent bool
 }
 
 // RecordCounts are the verdicts on offsets: each offset of a batch has exactly one.

@@ -108,38 +108,51 @@ func (c *Committer) Run(ctx context.Context) error {
 	}
 }
 
-// collect takes submissions until there are enough events, the interval is over or ctx ends. It is empty only when ctx has
-// ended and nothing is left.
+// collect takes submissions until there are enough events, one is urgent, the interval is over or ctx ends. It is empty only
+// when ctx has ended and nothing is left.
 func (c *Committer) collect(ctx context.Context, group []*submission) []*submission {
-	events := 0
-	for _, s := range group {
-		events += len(s.work.batch.Events)
-	}
 	if len(group) == 0 {
 		if ctx.Err() != nil {
 			return nil
 		}
 		select {
 		case s := <-c.submit:
-			group, events = append(group, s), len(s.work.batch.Events)
+			group = append(group, s)
 		case <-ctx.Done():
 			return nil
 		}
 	}
 	timer := time.NewTimer(c.cfg.Interval)
 	defer timer.Stop()
-	for events < c.cfg.MaxEvents {
+	for !c.enough(group) {
 		select {
 		case s := <-c.submit:
 			group = append(group, s)
-			events += len(s.work.batch.Events)
 		case <-timer.C:
 			return group
 		case <-ctx.Done():
 			return group
 		}
 	}
-	return group
+	for {
+		select {
+		case s := <-c.submit: // whoever waits already comes along
+			group = append(group, s)
+		default:
+			return group
+		}
+	}
+}
+
+// enough tells whether to commit without waiting for more.
+func (c *Committer) enough(group []*submission) bool {
+	events := 0
+	for _, s := range group {
+		if events += len(s.work.batch.Events); s.work.batch.Urgent || events >= c.cfg.MaxEvents {
+			return true
+		}
+	}
+	return false
 }
 
 // onePerPartition keeps the first batch of each partition and puts later ones off.

@@ -60,6 +60,17 @@ func TestReadyPartitionsShareOneTransaction(t *testing.T) {
 	}
 }
 
+// TestUrgentBatchWaitsForNobody: the interval is an hour, so the test ends only if urgency does.
+func TestUrgentBatchWaitsForNobody(t *testing.T) {
+	t.Parallel()
+	s := openStore(t, atNoon())
+	c, _ := running(t, s, CommitterConfig{Interval: time.Hour})
+	claim := acquire(t, s, "a", 0)
+	if out, err := c.Submit(t.Context(), &Batch{Claim: claim, To: 5, Urgent: true}); err != nil || out.Records.Ignored != 5 {
+		t.Errorf("outcome %+v, %v", out, err)
+	}
+}
+
 // TestSecondBatchOfAPartitionWaitsForTheFirst: both are submitted at once, the later one first in the same group or after.
 func TestSecondBatchOfAPartitionWaitsForTheFirst(t *testing.T) {
 	t.Parallel()
