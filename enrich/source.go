@@ -35,7 +35,7 @@ type source struct {
 }
 
 // metaKeys are keys of LiteLLM's file that are no models.
-var metaKeys = []string{"sample_spec", "fallback_generalizations"} //nolint:misspell // it is LiteLLM that spells it
+var metaKeys = []string{"sample_spec", "fallback_generalizations"}
 
 func (s *source) refuse(model, key, what string) {
 	s.problems = append(s.problems, Problem{s.file, model, key, what})

@@ -100,7 +100,7 @@ func faint(s string) string { return lipgloss.NewStyle().Faint(true).Render(s) }
 
 // paint gives the text one of the terminal's own colours.
 func paint(colour, text string) string {
-	return lipgloss.NewStyle().Foreground(lipgloss.Color(colour)).Render(text) //nolint:misspell // lipgloss spells it so
+	return lipgloss.NewStyle().Foreground(lipgloss.Color(colour)).Render(text)
 }
 
 func (m model) title() []string {

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -66,32 +65,29 @@ type explainer struct {
 }
 
 func (x *explainer) lines(in io.Reader, records bool) error {
-	r := bufio.NewReaderSize(in, 1<<20)
-	for n := int64(0); ; n++ {
-		text, err := r.ReadBytes('\n')
-		if err != nil && !errors.Is(err, io.EOF) {
-			return fmt.Errorf("read input: %w", err)
-		}
-		if len(text) == 0 && err != nil {
-			return nil
-		}
-		if e := x.one(trimNewline(text), n, records); e != nil {
-			return e
-		}
-		if err != nil {
-			return nil
-		}
-	}
+	return eachLine(in, func(text []byte, n int64) error { return x.one(text, n, records) })
 }
 
-func trimNewline(b []byte) []byte {
-	if n := len(b); n > 0 && b[n-1] == '\n' {
-		b = b[:n-1]
+// maxLineBytes bounds a line of the input; a record of 64 MiB is one of 86 MiB in base64.
+const maxLineBytes = 256 << 20
+
+// eachLine calls do for every line, without its end and numbered from 0. The text is valid until the next.
+func eachLine(in io.Reader, do func(text []byte, n int64) error) error {
+	lines := bufio.NewScanner(in)
+	lines.Buffer(make([]byte, 1<<20), maxLineBytes)
+	for n := int64(0); lines.Scan(); n++ {
+		text := lines.Bytes()
+		if text == nil { // an empty line is an empty value, not a tombstone
+			text = []byte{}
+		}
+		if err := do(text, n); err != nil {
+			return err
+		}
 	}
-	if n := len(b); n > 0 && b[n-1] == '\r' {
-		b = b[:n-1]
+	if err := lines.Err(); err != nil {
+		return fmt.Errorf("read input: %w", err)
 	}
-	return b
+	return nil
 }
 
 func (x *explainer) one(text []byte, n int64, records bool) error {

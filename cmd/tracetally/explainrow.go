@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/tracetally/tracetally/classify"
@@ -183,21 +184,21 @@ func (r *explainRow) fillFailure(e *schemas.Event) {
 
 // measuresRow is the key "measures".
 type measuresRow struct {
-	TaskCompleted  *bool   `json:"task_completed"`
-	Accepted       *bool   `json:"accepted"`
-	Edited         *bool   `json:"edited"`
-	Escalated      *bool   `json:"escalated"`
-	Resolved       *bool   `json:"resolved"`
-	Abandoned      *bool   `json:"abandoned"`
-	Retries        *int64  `json:"retries"`
-	Feedback       *int64  `json:"feedback"`
-	EvalName       *string `json:"eval_name"`
-	EvalPassed     *bool   `json:"eval_passed"`
-	EvalScore      *number `json:"eval_score"`
-	EvalReasonCode *string `json:"eval_reason_code"`
-	Satisfaction   *number `json:"satisfaction"`
-	RevenueUSD     *number `json:"revenue_usd"`
-	SecondsToSend  *number `json:"seconds_to_send"`
+	TaskCompleted  *bool        `json:"task_completed"`
+	Accepted       *bool        `json:"accepted"`
+	Edited         *bool        `json:"edited"`
+	Escalated      *bool        `json:"escalated"`
+	Resolved       *bool        `json:"resolved"`
+	Abandoned      *bool        `json:"abandoned"`
+	Retries        *int64       `json:"retries"`
+	Feedback       *int64       `json:"feedback"`
+	EvalName       *string      `json:"eval_name"`
+	EvalPassed     *bool        `json:"eval_passed"`
+	EvalScore      *json.Number `json:"eval_score"`
+	EvalReasonCode *string      `json:"eval_reason_code"`
+	Satisfaction   *json.Number `json:"satisfaction"`
+	RevenueUSD     *json.Number `json:"revenue_usd"`
+	SecondsToSend  *json.Number `json:"seconds_to_send"`
 }
 
 // newMeasuresRow is nil when the event measures nothing.
@@ -215,17 +216,12 @@ func newMeasuresRow(m *schemas.Measures) *measuresRow {
 	}
 }
 
-// number is an exact decimal that JSON shows as a number.
-type number schemas.Decimal
-
-// MarshalJSON writes the plain decimal form.
-func (n number) MarshalJSON() ([]byte, error) { return []byte(schemas.Decimal(n).String()), nil }
-
-func exact(o schemas.Opt[schemas.Decimal]) *number {
+// exact is a decimal as a JSON number, digit by digit.
+func exact(o schemas.Opt[schemas.Decimal]) *json.Number {
 	if !o.Ok {
 		return nil
 	}
-	n := number(o.V)
+	n := json.Number(o.V.String())
 	return &n
 }
 

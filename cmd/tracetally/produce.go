@@ -1,7 +1,7 @@
 package main
 
 import (
-	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -63,25 +63,14 @@ type sender struct {
 }
 
 func (s *sender) lines(ctx context.Context, in io.Reader) error {
-	r := bufio.NewReaderSize(in, 1<<20)
-	for n := int64(0); ; n++ {
-		text, err := r.ReadBytes('\n')
-		if err != nil && !errors.Is(err, io.EOF) {
-			return fmt.Errorf("read input: %w", err)
-		}
-		if len(text) > 0 {
-			if e := s.line(ctx, trimNewline(text), n); e != nil {
-				return e
-			}
-		}
-		if err != nil {
-			return s.flush(ctx)
-		}
+	if err := eachLine(in, func(text []byte, n int64) error { return s.line(ctx, text, n) }); err != nil {
+		return err
 	}
+	return s.flush(ctx)
 }
 
 func (s *sender) line(ctx context.Context, text []byte, n int64) error {
-	rec := schemas.Record{Value: text}
+	rec := schemas.Record{Value: bytes.Clone(text)}
 	if s.cmd.Input == "records" {
 		var err error
 		if rec, err = parseRecordLine(text, n); err != nil {

@@ -106,7 +106,7 @@ type runCmd struct {
 
 // Run consumes until ctx ends.
 func (c *runCmd) Run(ctx context.Context, std *streams, file *configFile) error {
-	cfg, err := c.config(file)
+	cfg, err := c.config()
 	if err != nil {
 		return err
 	}
@@ -139,7 +139,7 @@ func onCommandLine(value string) bool {
 }
 
 // config checks the flags that are the worker's own, all at once, in the user's words.
-func (c *runCmd) config(file *configFile) (pipeline.Config, error) {
+func (c *runCmd) config() (pipeline.Config, error) {
 	url, err := c.url()
 	errs := []error{err}
 	check := func(ok bool, format string, args ...any) {

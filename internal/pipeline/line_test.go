@@ -78,8 +78,8 @@ func (w *walk) add(e *schemas.Event, seen map[string]bool) {
 		return
 	}
 	w.calls++
-	w.input += e.Usage.TotalInput.V
-	w.output += e.Usage.TotalOutput.V
+	w.input += e.Usage.Tokens.Input.V
+	w.output += e.Usage.Tokens.Output.V
 	w.cost = w.cost.Add(e.CostUSD.V)
 }
 

@@ -95,28 +95,35 @@ func (p *partition) own(ctx context.Context) error {
 func (p *partition) loop(ctx context.Context) error {
 	p.reader = p.w.kafka.Reader(p.assigned.Topic, p.assigned.Partition, p.builder.batch.To)
 	for ctx.Err() == nil {
-		chunk, err := p.reader.Next(ctx)
-		var trimmed *consumer.OutOfRange
-		switch {
-		case errors.As(err, &trimmed):
-			if err := p.outOfRange(ctx, trimmed); err != nil {
-				return err
-			}
-			continue
-		case err != nil && ctx.Err() != nil:
-			return nil
-		case err != nil:
-			return fmt.Errorf("read partition: %w", err)
+		if err := p.step(ctx); err != nil && ctx.Err() == nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// step reads the next range, walks it, and offers the batch if it is due.
+func (p *partition) step(ctx context.Context) error {
+	chunk, err := p.reader.Next(ctx)
+	var outside *consumer.OutOfRange
+	atEnd := false
+	switch {
+	case errors.As(err, &outside):
+		return p.outOfRange(ctx, outside)
+	case errors.Is(err, consumer.ErrUnavailable): // it will pass, and the reader paces itself and warns
+	case err != nil:
+		return fmt.Errorf("read partition: %w", err)
+	default:
 		if err := p.chunk(ctx, &chunk); err != nil {
 			return err
 		}
-		p.caughtUp(ctx, &chunk)
-		if p.due(&chunk) {
-			if err := p.offer(ctx); err != nil {
-				return err
-			}
+		if atEnd = chunk.To >= chunk.LastStable; atEnd {
+			p.caughtUp(ctx)
 		}
+	}
+	// Offer what is old enough, or all there is. While the committer has the last batch, reading goes on instead of waiting.
+	if (atEnd || p.builder.aged(p.w.cfg.BatchAge)) && p.ready() {
+		return p.offer(ctx)
 	}
 	return nil
 }
@@ -130,11 +137,16 @@ func (p *partition) chunk(ctx context.Context, c *consumer.Chunk) error {
 			p.builder.bad(bad[0])
 			bad = bad[1:]
 		}
-		p.builder.record(rec, p.line.Walk(rec))
+		res := p.line.Walk(rec)
+		if res.Bug != "" {
+			p.log.Error("decoder went wrong, record set aside", "offset", rec.Offset, "at", res.Bug)
+		}
+		p.builder.record(rec, res)
 		if i == len(c.Records)-1 || p.builder.full() {
 			p.builder.anchor(rec)
 		}
 		if p.builder.full() {
+			p.builder.batch.Urgent = true
 			if err := p.offer(ctx); err != nil {
 				return err
 			}
@@ -150,17 +162,10 @@ func (p *partition) chunk(ctx context.Context, c *consumer.Chunk) error {
 	return nil
 }
 
-// due tells whether to offer now: the batch is old enough, or there is nothing more to read. While the committer still has
-// the last batch, reading goes on instead of waiting.
-func (p *partition) due(c *consumer.Chunk) bool {
-	atEnd := c.To >= c.LastStable && !p.builder.empty()
-	return (atEnd || p.builder.aged(p.w.cfg.BatchAge)) && p.ready()
-}
-
 // caughtUp lets PostgreSQL know, about once a minute, that the partition stands at the end of its log: one without traffic
 // would hold back the horizon of all. It is news, not a promise: a failure is tried again with the next look.
-func (p *partition) caughtUp(ctx context.Context, c *consumer.Chunk) {
-	if c.To < c.LastStable || p.w.now().Sub(p.toldCaughtUp) < caughtUpEvery {
+func (p *partition) caughtUp(ctx context.Context) {
+	if p.w.now().Sub(p.toldCaughtUp) < caughtUpEvery {
 		return
 	}
 	if err := p.w.store.CaughtUp(ctx, []sink.Claim{p.builder.claim}); err != nil {

@@ -54,7 +54,7 @@ func faultsOf(provider string) []fault {
 		}
 	}
 	return []fault{
-		{api("rate_limit"), 429, "tokens", "rate_limit_exceeded", "Rate limit reached for %MODEL% in organization org-demo on tokens per min (TPM): Limit 200000, Used 198530, Requested 3200. Please try again in 519ms.", "RateLimitError", "openai"}, //nolint:misspell // the provider spells it so
+		{api("rate_limit"), 429, "tokens", "rate_limit_exceeded", "Rate limit reached for %MODEL% in organization org-demo on tokens per min (TPM): Limit 200000, Used 198530, Requested 3200. Please try again in 519ms.", "RateLimitError", "openai"},
 		{api("insufficient_quota"), 429, "insufficient_quota", "insufficient_quota", "You exceeded your current quota, please check your plan and billing details.", "RateLimitError", "openai"},
 		{api("authentication"), 401, "invalid_request_error", "invalid_api_key", "Incorrect API key provided: " + Secret + ". You can find your API key at https://platform.openai.com/account/api-keys.", "AuthenticationError", "openai"},
 		{api("server_error"), 500, "server_error", "", "The server had an error while processing your request. Sorry about that!", "InternalServerError", "openai"},
