@@ -27,7 +27,7 @@ type rule struct {
 	Code    []string `yaml:"code"`    // level 1: a code of a field, or a word that cannot be English
 	Text    []string `yaml:"text"`    // level 2: phrases, lower case, at words' edges unless * is at an end
 	All     []string `yaml:"all"`     // and all of these
-	Pattern string   `yaml:"pattern"` // and this expression in one of the texts; only with Text
+	Pattern []string `yaml:"pattern"` // and one of these expressions (RE2) in one of the texts; only with Text
 	Type    []string `yaml:"type"`    // level 3: class names; * at one end
 	Frame   []string `yaml:"frame"`   // level 4: phrases in file, module and function of the newest frames
 	Context []string `yaml:"context"` // level 4: phrases in the failing line of code
@@ -135,9 +135,9 @@ func (set *ruleSet) compile(r *rule) error {
 	if r.level = leadingLevel(r); r.level == 0 {
 		errs = append(errs, errors.New("no evidence asked for"))
 	}
-	if r.Pattern != "" {
+	if len(r.Pattern) > 0 {
 		var err error
-		if r.pattern, err = regexp.Compile(r.Pattern); err != nil {
+		if r.pattern, err = regexp.Compile(strings.Join(r.Pattern, "|")); err != nil {
 			errs = append(errs, fmt.Errorf("compile pattern: %w", err))
 		}
 		if len(r.Text)+len(r.All) == 0 {

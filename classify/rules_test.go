@@ -67,8 +67,8 @@ func TestEveryProblemOfUsersRulesIsReportedAtOnce(t *testing.T) {
 	_, err := New(Config{UserRules: []byte(`
 - {rule: a, reason: no_such_reason, text: [x]}
 - {rule: b, reason: timeout}
-- {rule: c, reason: timeout, pattern: "(", text: [x]}
-- {rule: d, reason: timeout, pattern: "x"}
+- {rule: c, reason: timeout, pattern: ["("], text: [x]}
+- {rule: d, reason: timeout, pattern: ["x"]}
 - {rule: e, reason: timeout, text: [x], owner: [nobody]}
 - {rule: f, reason: timeout, text: ["a * b"]}
 - {rule: g, reason: timeout, text: ["*"]}
