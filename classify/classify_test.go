@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"unsafe"
 
 	"pgregory.net/rapid"
 
@@ -257,6 +258,38 @@ func inRules(c *Classifier, run string) bool {
 		}
 	}
 	return false
+}
+
+// TestAFailureOutlivesTheDecodersBuffer: the strings of a Sensitive are overwritten by the next record.
+func TestAFailureOutlivesTheDecodersBuffer(t *testing.T) {
+	c := newClassifier(t, Config{})
+	texts := []string{"terminated", "Overloaded", "insufficient_quota", "429", "ECONNREFUSED", "E_CUSTOM", "TypeError", "grpc: UNAVAILABLE",
+		"Connection error.", `{"error":{"code":"rate_limit_exceeded","message":"x"}}`, "Error code: 429 - {'error': {'code': 'x'}}"}
+	for _, text := range texts {
+		for _, code := range texts {
+			for _, end := range []schemas.Kind{schemas.Call, schemas.ExceptionEvent} {
+				buffer := []byte(text + code)
+				alias := unsafe.String(&buffer[0], len(buffer))
+				value, given := alias[:len(text)], alias[len(text):]
+				ev := &schemas.Event{Kind: end, Status: schemas.StatusError}
+				s := &schemas.Sensitive{ErrorText: value, ErrorType: given, ErrorCode: given, ClientFingerprint: value}
+				if end == schemas.ExceptionEvent {
+					s.Exceptions = []schemas.Exception{{Type: given, Module: given, Value: value}}
+				}
+				c.Classify(ev, s)
+				want, err := json.Marshal(ev.Failure)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for i := range buffer {
+					buffer[i] = '#'
+				}
+				if got, _ := json.Marshal(ev.Failure); string(got) != string(want) {
+					t.Errorf("%q, %q: %s became %s", text, code, want, got)
+				}
+			}
+		}
+	}
 }
 
 func TestAMessageQuotesNeitherPromptNorOutput(t *testing.T) {

@@ -16,7 +16,8 @@ func messageOf(s *schemas.Sensitive, c schemas.Category) string {
 	if len(s.Exceptions) > 0 {
 		text = s.Exceptions[0].Value
 	}
-	return RedactMessage(withoutQuotes(withoutEchoes(withoutStructures(text)), c == schemas.ParsingError))
+	// A message of one word would else be the decoder's own bytes, which the next record overwrites.
+	return strings.Clone(RedactMessage(withoutQuotes(withoutEchoes(withoutStructures(text)), c == schemas.ParsingError)))
 }
 
 // withoutStructures replaces every literal by the messages that it holds.
