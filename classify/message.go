@@ -11,13 +11,13 @@ import (
 // messageOf is the redacted message of the event: of the captured exception, else of the error text. Structures are
 // reduced to the messages inside them, and what an error quotes of a prompt or an output is cut (privacy: neither is kept).
 // A parsing error quotes what the model wrote more often than not, so there only names stay.
+// The message is a copy: withoutStructures builds it anew, so the decoder may overwrite its buffer.
 func messageOf(s *schemas.Sensitive, c schemas.Category) string {
 	text := s.ErrorText
 	if len(s.Exceptions) > 0 {
 		text = s.Exceptions[0].Value
 	}
-	// A message of one word would else be the decoder's own bytes, which the next record overwrites.
-	return strings.Clone(RedactMessage(withoutQuotes(withoutEchoes(withoutStructures(text)), c == schemas.ParsingError)))
+	return RedactMessage(withoutQuotes(withoutEchoes(withoutStructures(text)), c == schemas.ParsingError))
 }
 
 // withoutStructures replaces every literal by the messages that it holds.
