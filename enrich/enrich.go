@@ -77,7 +77,7 @@ func (e *Enricher) Apply(ev *schemas.Event, s *schemas.Sensitive) {
 	ev.UserHash = e.hashes.text(s.UserID)
 	ev.InputHash = e.hashes.bytes(s.Input)
 	if e.links && ev.TraceURL == "" && ev.TraceID != "" {
-		ev.TraceURL = e.traceParts[0] + url.PathEscape(ev.TraceID) + e.traceParts[1]
+		ev.TraceURL = e.traceParts[0] + url.PathEscape(ev.TraceIDRaw) + e.traceParts[1]
 	}
 	e.price(ev, nil)
 	if ev.Usage.Tokens.Input.Ok {

@@ -59,16 +59,15 @@ func ParseDecimal(s string) (Decimal, error) {
 
 // plainDigits accepts an optional sign and at least one digit.
 func plainDigits(s string) bool {
-	s = strings.TrimLeft(s[:min(1, len(s))], "+-") + s[min(1, len(s)):]
-	if s == "" {
-		return false
+	if s != "" && (s[0] == '+' || s[0] == '-') {
+		s = s[1:]
 	}
 	for i := range len(s) {
 		if s[i] < '0' || s[i] > '9' {
 			return false
 		}
 	}
-	return true
+	return s != ""
 }
 
 func parseDigits(digits string, scale int) (Decimal, error) {
@@ -159,7 +158,7 @@ func (d Decimal) Mul(o Decimal) Decimal {
 // Cmp is -1, 0 or 1 as d is below, equal to or above o, whatever their scales.
 func (d Decimal) Cmp(o Decimal) int { return d.Sub(o).Sign() }
 
-// Round is d rounded half up (towards positive infinity) to a whole number, and whether that fits an int64.
+// Round is d rounded half up (towards positive infinity) to a whole number, and whether that fits an int64; 0 if not.
 func (d Decimal) Round() (int64, bool) {
 	if d.scale == 0 {
 		return d.small, d.large == nil
@@ -168,7 +167,10 @@ func (d Decimal) Round() (int64, bool) {
 	unit := pow10(d.scale)
 	c.Lsh(c, 1).Add(c, unit)
 	c.Div(c, unit.Lsh(unit, 1)) // Euclidean: floors for a positive divisor
-	return c.Int64(), c.IsInt64()
+	if !c.IsInt64() {
+		return 0, false
+	}
+	return c.Int64(), true
 }
 
 // Float64 is the nearest float, for metrics and the screen only.

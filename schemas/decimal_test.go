@@ -74,4 +74,13 @@ func TestRoundIsHalfUp(t *testing.T) {
 			t.Errorf("Round(%s) = %d, %v, want %d", in, got, ok, want)
 		}
 	}
+	for _, in := range []string{"9223372036854775807.5", "9223372036854775808", "-1e30"} {
+		d, err := ParseDecimal(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, ok := d.Round(); ok || got != 0 {
+			t.Errorf("Round(%s) = %d, %v, want nothing", in, got, ok)
+		}
+	}
 }

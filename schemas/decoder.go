@@ -28,6 +28,9 @@ type Decoder struct {
 	lastURL, lastHost string
 	// recovered is what an object in the place of the user's id holds.
 	recovered properties
+	// elements counts the events of this record, usable or not; readable: all of it is JSON.
+	elements int
+	readable bool
 }
 
 // These bound the memory that one huge record leaves behind in a decoder.
@@ -50,6 +53,9 @@ func (d *Decoder) Decode(rec *Record) *Result {
 	d.decode()
 	if d.result.Reject != "" {
 		d.result.Format, d.result.Events, d.result.Wrappers = FormatNone, d.result.Events[:0], nil
+		if d.readable {
+			d.result.RejectedEvents = d.elements
+		}
 	}
 	return &d.result
 }
@@ -59,6 +65,7 @@ func (d *Decoder) begin(rec *Record) {
 		d.scratch = nil
 	}
 	d.scratch, d.record = d.scratch[:0], rec
+	d.elements, d.readable = 0, false
 	d.stack.reset()
 	d.topic = d.cfg.Topics[rec.Topic]
 	d.headers = readHeaders(rec.Headers)
@@ -125,6 +132,7 @@ func (d *Decoder) document(b []byte) Reason {
 			return Malformed // several texts, and this one takes more than a line
 		}
 		if !more {
+			d.readable = true
 			return d.result.Reject
 		}
 		if line == 0 {
@@ -206,13 +214,16 @@ func (d *Decoder) object(s *scanner) bool {
 		if d.result.Format == FormatNone {
 			d.result.Format = f.name
 		}
+		before := d.elements
 		reason := Ambiguous
 		if !d.outer.ambiguous {
 			reason = f.decode(d, &d.outer)
 		}
+		d.elements = max(d.elements, before+1)
 		d.refuse(reason)
 		return true
 	}
+	d.elements++
 	d.refuse(UnknownFormat)
 	return true
 }

@@ -15,9 +15,11 @@ type Event struct {
 
 	// TraceID and AltTraceID are normalised (NormalizeTraceID); empty when the event has no usable one.
 	TraceID, AltTraceID string
-	SpanID, ParentID    string
-	RequestID           string
-	SessionID           string
+	// TraceIDRaw is TraceID as the producer wrote it, for links into the producer's own tools.
+	TraceIDRaw       string
+	SpanID, ParentID string
+	RequestID        string
+	SessionID        string
 	// ExceptionEventID is the id of the exception that a failed call names as its own ($exception_event_id).
 	ExceptionEventID string
 	// UserHash and InputHash are hex HMACs under the configured key; empty without a key or without the value.

@@ -35,22 +35,33 @@ func (d *Decoder) capturedEvent(sh *shape) Reason {
 	return d.event(&d.inner, sh)
 }
 
-// postHogBatch reads the elements in a second pass: the first one had to find the key that tells what they are.
+// postHogBatch reads the elements in a second pass: the first one had to find the key that tells what they are. A bad
+// element decides the record; the others are read all the same, so that it is known how many there are.
 func (d *Decoder) postHogBatch(sh *shape) Reason {
 	batch := sh.get(eBatch)
 	s := scanner{buf: batch.raw, esc: batch.esc}
 	s.open()
 	d.headers.uuid = nil // it cannot be the id of several events
+	var first Reason
 	for n := 0; s.element(&n); {
-		if s.next() != '{' || !d.scanShape(&s, &d.inner, nil) {
-			return Malformed
-		}
-		if d.inner.ambiguous {
-			return Ambiguous
-		}
-		if reason := d.event(&d.inner, nil); reason != "" {
-			return reason
+		d.elements++
+		if reason := d.batchElement(&s); first == "" {
+			first = reason
 		}
 	}
-	return ""
+	return first
+}
+
+func (d *Decoder) batchElement(s *scanner) Reason {
+	if s.next() != '{' {
+		s.value()
+		return Malformed
+	}
+	if !d.scanShape(s, &d.inner, nil) {
+		return Malformed
+	}
+	if d.inner.ambiguous {
+		return Ambiguous
+	}
+	return d.event(&d.inner, nil)
 }

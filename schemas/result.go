@@ -11,6 +11,8 @@ type Result struct {
 	Events []Decoded
 	// Reject is empty for a usable record. One undecodable event rejects the whole record.
 	Reject Reason
+	// RejectedEvents is how many events a rejected record holds, if its text could be read at all, else 0.
+	RejectedEvents int
 	// Bug is where the decoder itself went wrong on this record, as function:line, never data. The record is then
 	// Malformed; who sees it should log it.
 	Bug string

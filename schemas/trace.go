@@ -7,14 +7,14 @@ import "bytes"
 // {$ai_trace_id: …}) puts the whole object where posthog-node expects the user's id.
 func (d *Decoder) fillTrace(out *Decoded, sh *shape) {
 	e, p := &out.Event, &sh.props
-	e.TraceID = d.traceID(p.get(fTrace))
-	if other := d.traceID(p.get(fTraceOther)); e.TraceID == "" {
-		e.TraceID = other
-	} else if other != e.TraceID {
+	d.setTraceID(e, p.get(fTrace))
+	if e.TraceID == "" {
+		d.setTraceID(e, p.get(fTraceOther))
+	} else if other := d.traceID(p.get(fTraceOther)); other != e.TraceID {
 		e.AltTraceID = other
 	}
 	if e.TraceID == "" {
-		e.TraceID = d.traceIDOf(d.headers.traceID())
+		d.setTraceIDText(e, d.headers.traceID())
 	}
 	d.recoverFromUser(out, sh)
 	e.SpanID, e.ParentID = d.traceID(p.get(fSpan)), d.traceID(p.get(fParent))
@@ -23,6 +23,22 @@ func (d *Decoder) fillTrace(out *Decoded, sh *shape) {
 		e.SessionID = d.eventID(session)
 	} else {
 		e.SessionID = d.eventID(sh.get(eSession))
+	}
+}
+
+// setTraceID takes a value as the event's trace id, normalised and as written.
+func (d *Decoder) setTraceID(e *Event, v value) {
+	if v.scalar() {
+		text, _ := d.plain(v)
+		d.setTraceIDText(e, text)
+	}
+}
+
+func (d *Decoder) setTraceIDText(e *Event, text []byte) {
+	text = trimSpace(text)
+	e.TraceID = d.traceIDOf(text)
+	if e.TraceIDRaw = e.TraceID; hexID(text) && string(text) != e.TraceID {
+		e.TraceIDRaw = d.arena.text(text)
 	}
 }
 
@@ -72,11 +88,10 @@ func (d *Decoder) recoverFromUser(out *Decoded, sh *shape) {
 	s := scanner{buf: v.raw, esc: v.esc}
 	d.scanProperties(&s, p)
 	e := &out.Event
-	if e.TraceID == "" {
-		e.TraceID = d.traceID(p.get(fTrace))
-	}
-	if e.TraceID == "" {
-		e.TraceID = d.traceID(p.get(fTraceOther))
+	for _, f := range [...]field{fTrace, fTraceOther} {
+		if e.TraceID == "" {
+			d.setTraceID(e, p.get(f))
+		}
 	}
 	for _, f := range [...]field{fModel, fErrorType, fStage, fUserID} {
 		if v := p.get(f); v.kind != absent && sh.props.get(f).kind == absent {

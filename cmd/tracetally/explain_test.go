@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -98,6 +99,29 @@ func TestEachLineIsOneRecordWhateverItHolds(t *testing.T) {
 	want := []string{"counted", "quarantined malformed", "quarantined malformed", "ignored", "quarantined malformed", "counted"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestOneBadEventMarksEveryLineOfItsRecord(t *testing.T) {
+	bad := `{"event":"$exception","properties":{"$exception_list":[]}}`
+	batch := `{"api_key":"k","batch":[` + articleCall + `,` + bad + `,{"event":"$pageview","properties":{}}]}`
+	rows := explained(t, batch+"\n["+articleCall+","+bad+"]\n"+articleCall[:200]+"\n")
+	var got []string
+	for _, r := range rows {
+		got = append(got, fmt.Sprintf("%v %v %v %v", r["record"], r["event"], r["outcome"], r["quarantine_reason"]))
+	}
+	want := []string{"0 0 quarantined malformed", "0 1 quarantined malformed", "0 2 quarantined malformed",
+		"1 0 quarantined malformed", "1 1 quarantined malformed", "2 0 quarantined malformed"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestTraceLinksKeepTheProducersSpelling(t *testing.T) {
+	in := `{"event":"llm_output_rated","properties":{"trace_id":"0197A0B0-0000-7000-8000-00000000000A","user_feedback":"positive"}}`
+	row := explained(t, in, "--trace-url", "https://t.example/{trace_id}")[0]
+	if row["trace_url"] != "https://t.example/0197A0B0-0000-7000-8000-00000000000A" || row["trace_id"] != "0197a0b00000700080000000000000"+"0a" {
+		t.Errorf("trace_url %v, trace_id %v", row["trace_url"], row["trace_id"])
 	}
 }
 

@@ -108,15 +108,13 @@ func explainRecord(n int64, res *schemas.Result, line *pipeline.Line, why bool) 
 	}
 	if res.Reject != "" {
 		base.Outcome, base.QuarantineReason, base.Format = "quarantined", &res.Reject, nil
-		return []explainRow{base}
 	}
-	if len(res.Events) == 0 {
-		return []explainRow{base}
-	}
-	rows := make([]explainRow, len(res.Events))
-	for i := range res.Events {
+	rows := make([]explainRow, max(1, len(res.Events), res.RejectedEvents))
+	for i := range rows {
 		rows[i] = base
 		rows[i].Event = i
+	}
+	for i := range res.Events {
 		if d := &res.Events[i]; !d.Ignored {
 			rows[i].fill(&d.Event)
 			if why {
