@@ -76,7 +76,7 @@ func (e *Enricher) setTraceURL(template string) error {
 func (e *Enricher) Apply(ev *schemas.Event, s *schemas.Sensitive) {
 	ev.UserHash = e.hashes.text(s.UserID)
 	ev.InputHash = e.hashes.bytes(s.Input)
-	if e.links && ev.TraceURL == "" && ev.TraceID != "" {
+	if e.links && ev.TraceURL == "" && ev.TraceIDRaw != "" {
 		ev.TraceURL = e.traceParts[0] + url.PathEscape(ev.TraceIDRaw) + e.traceParts[1]
 	}
 	e.price(ev, nil)

@@ -59,7 +59,7 @@ func TestTraceURLTakesTheIDUnlessTheEventHasItsOwn(t *testing.T) {
 		{"abc", "https://own.example/1", "https://own.example/1"},
 		{"", "", ""},
 	} {
-		ev := schemas.Event{TraceID: c.id, TraceURL: c.own}
+		ev := schemas.Event{TraceID: "normalised", TraceIDRaw: c.id, TraceURL: c.own}
 		e.Apply(&ev, &schemas.Sensitive{})
 		if ev.TraceURL != c.want {
 			t.Errorf("trace %q: %q, want %q", c.id, ev.TraceURL, c.want)

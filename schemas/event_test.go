@@ -20,7 +20,8 @@ func TestArticlesPayloadIsReadInFull(t *testing.T) {
     "estimated_cost_usd": 0.0048, "status": "success", "input_length_bucket": "1k_2k_tokens", "output_category": "answer_with_citation",
     "trace_url": "https://your-llm-platform.example/traces/trace_01J7ZP8E9K4VQ2"}}`)
 	want := Event{
-		Kind: Call, ID: "events/3/17/0", IDMade: true, Time: now, TraceID: "trace_01J7ZP8E9K4VQ2", RequestID: "req_01J7ZP8F3N1A6",
+		Kind: Call, ID: "events/3/17/0", IDMade: true, Time: now, TraceID: "trace_01J7ZP8E9K4VQ2",
+		TraceIDRaw: "trace_01J7ZP8E9K4VQ2", RequestID: "req_01J7ZP8F3N1A6",
 		Environment: "production", ProviderRaw: "openai", ModelRaw: "gpt-4.1-mini", Operation: OpChat, PromptName: "support_answer",
 		PromptVersion: "pv_2026_06_04_003", PromptHash: "sha256:9f2c", TaskType: "support_reply", OutputCategory: "answer_with_citation",
 		Status: StatusOK, Latency: Some(1840 * time.Millisecond), Usage: Usage{InputTokens: CountOf(1284), OutputTokens: CountOf(312)},
