@@ -97,7 +97,7 @@ func (c *Classifier) gather(f *facts, ev *schemas.Event, s *schemas.Sensitive) {
 		c.ownerOfLink(f, e, d)
 	}
 	c.addEventStatus(f, ev.HTTPStatus)
-	c.settleOwner(f, ev, s)
+	c.settleOwner(f, ev)
 }
 
 // links is how many links are looked at; of a longer chain the head and the root are kept.

@@ -142,7 +142,7 @@ func (set *components) ofModule(name string) *component {
 }
 
 // settleOwner adds what the whole event says: types, names and ports in its texts, and that a failed call names an API.
-func (c *Classifier) settleOwner(f *facts, ev *schemas.Event, s *schemas.Sensitive) {
+func (c *Classifier) settleOwner(f *facts, ev *schemas.Event) {
 	set := &c.rules.components
 	for _, item := range set.list {
 		for i, id := range item.words {

@@ -114,7 +114,7 @@ func (d *Decoder) scanShape(s *scanner, sh, inner *shape) bool {
 		}
 		e := outerKey(unsafeString(name))
 		if e == eNone {
-			e = sh.noteVariant(name)
+			sh.noteVariant(name)
 		}
 		v, ok := d.scanOuter(s, e, sh, inner)
 		if !ok {
@@ -125,10 +125,10 @@ func (d *Decoder) scanShape(s *scanner, sh, inner *shape) bool {
 }
 
 // noteVariant marks a key that is written in another case; it is not read.
-func (sh *shape) noteVariant(name []byte) outer {
+func (sh *shape) noteVariant(name []byte) {
 	var small [16]byte
 	if len(name) > len(small) {
-		return eNone
+		return
 	}
 	for i, c := range name {
 		small[i] = lower(c)
@@ -137,7 +137,6 @@ func (sh *shape) noteVariant(name []byte) outer {
 		sh.noteTwice(e)
 		sh.has |= 1 << (16 + e)
 	}
-	return eNone
 }
 
 func (sh *shape) put(e outer, v value) {

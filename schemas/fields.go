@@ -130,7 +130,7 @@ type propertyName struct {
 var propertyNames = buildPropertyNames()
 
 // buildPropertyNames is long because it is a table; its lines are its only logic.
-func buildPropertyNames() []propertyName {
+func buildPropertyNames() []propertyName { //nolint:funlen // a table
 	names := []propertyName{
 		{"$ai_trace_id", fTrace, 0},
 		{"trace_id", fTraceOther, 0}, {"traceId", fTraceOther, 1}, {"trace.id", fTraceOther, 2},
