@@ -231,6 +231,28 @@ from tracetally.error_groups`
 	}
 }
 
+// TestErrorGroupDecidesBetweenEventsOfOneTimeByID, in one transaction and in two.
+func TestErrorGroupDecidesBetweenEventsOfOneTimeByID(t *testing.T) {
+	t.Parallel()
+	ids := []string{
+		"0190c8f0-0000-7000-8000-000000000002", "0190c8f0-0000-7000-8000-000000000001", "0190c8f0-0000-7000-8000-000000000003",
+	}
+	var log []logged
+	for _, id := range ids {
+		log = append(log, logged{time: noon(), events: []schemas.Event{exception(id, noon())}})
+	}
+	for _, n := range []int{1, 3} {
+		s := openStore(t, atNoon())
+		c := acquire(t, s, "a", 0)
+		for at := 0; at < len(log); at += n {
+			commit(t, s, cut(c, log, at, at+n))
+		}
+		if got := one[string](t, s, `select message from tracetally.error_groups`); got != "line 1 "+ids[1] {
+			t.Errorf("in batches of %d: sample = %q, want that of the lowest id", n, got)
+		}
+	}
+}
+
 func TestUsageViewAddsTokensByPriceAndTier(t *testing.T) {
 	t.Parallel()
 	s := openStore(t, atNoon())
