@@ -18,12 +18,25 @@ type builder struct {
 	now     func() time.Time
 	batch   *sink.Batch
 	started time.Time
+	// spare is the memory of a committed batch, for the next one: events are large, and a batch that grew from nothing
+	// would be copied several times on its way.
+	spare sink.Batch
 }
 
 // reset begins an empty batch at the given offset.
 func (b *builder) reset(from int64) {
-	b.batch = &sink.Batch{Claim: b.claim, From: from, To: from}
-	b.started = time.Time{}
+	b.batch = &sink.Batch{Claim: b.claim, From: from, To: from, Events: b.spare.Events, Records: b.spare.Records}
+	b.started, b.spare = time.Time{}, sink.Batch{}
+}
+
+// recycle takes back the memory of a batch that is committed and that nobody looks at any more. A batch that used little
+// of its memory gives it up, so that a partition whose backlog is done does not hold on to it.
+func (b *builder) recycle(done *sink.Batch) {
+	if len(done.Events) < cap(done.Events)/4 {
+		return
+	}
+	clear(done.Events) // the strings of the old events must not live on behind the new ones
+	b.spare = sink.Batch{Events: done.Events[:0], Records: done.Records[:0]}
 }
 
 func (b *builder) empty() bool { return b.batch.To == b.batch.From }

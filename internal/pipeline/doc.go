@@ -17,10 +17,13 @@
 // # Guarantees
 //
 //   - G1 every offset gets exactly one verdict: TestEveryOffsetGetsOneVerdict
-//   - G2 a record that arrives twice, or is read twice, counts once: TestReplayedTopicChangesNothing
+//   - G2 a record that arrives twice, or is read twice, counts once: TestReplayedTopicChangesNothing,
+//     TestEventSentTwiceCountsOnce
 //   - G3 a worker killed at any moment loses and doubles nothing: TestKilledWorkersCountEverythingOnce
 //   - G4 a bad record is set aside with its coordinates and stops nobody: TestBadInputIsSetAsideAndStopsNobody
-//   - G5 offsets are never skipped silently: TestTrimmedOffsetsBecomeAGap, TestShrunkLogHaltsThePartition
-//   - G6 metrics follow the commit: TestMetricsNeverLeadTheTables
+//   - G5 offsets are never skipped silently: TestTrimmedOffsetsBecomeAGap, TestShrunkLogHaltsThePartition,
+//     TestReplacedLogHaltsThePartition
+//   - G6 metrics follow the commit, and old backlog moves none: TestMetricsNeverLeadTheTables,
+//     TestOldBacklogMovesNoAlertSeries
 //   - G7 text of prompts, outputs and errors goes nowhere: TestCanaryTextReachesNothing
 package pipeline

@@ -5,8 +5,10 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -66,7 +68,15 @@ func topicNames() []string {
 
 func TestKilledWorkersCountEverythingOnce(t *testing.T) {
 	t.Parallel()
-	const seed, kills, perKill = 20261124, 8, 400
+	kills, seed := 8, uint64(20261124)
+	if n, err := strconv.Atoi(os.Getenv("TRACETALLY_KILLS")); err == nil { // make faults
+		kills, seed = n, uint64(time.Now().UnixNano())
+	}
+	if n, err := strconv.ParseUint(os.Getenv("TRACETALLY_SEED"), 10, 64); err == nil {
+		seed = n
+	}
+	t.Logf("%d kills, TRACETALLY_SEED=%d", kills, seed)
+	const perKill = 400
 	r := newRig(t, trafficTopics())
 	worker := program(t)
 	g := traffic.New(traffic.Config{Seed: seed, Start: time.Now().Add(-time.Minute), Poison: 0.02, Duplicates: 0.1, MaxLate: 5 * time.Second})

@@ -239,6 +239,7 @@ func (p *partition) committed(o *offered) {
 	p.w.committed(o)
 	p.metrics.Committed(o.batch.To, o.batch.Watermark)
 	p.assigned.Mirror(o.batch.To)
+	p.builder.recycle(o.batch)
 }
 
 // drain commits what is in hand when the walk ends, within the grace that stopping has.
