@@ -70,7 +70,7 @@ func newClassifier(tb testing.TB, cfg Config) *Classifier {
 }
 
 // What was measured on the 270 labelled errors: floors, so that no change of a rule loses a case unseen. They say how well
-// the rules know these cases and not how well they do on others: docs/decisions/error-rules.md has that number.
+// the rules know these cases and not how well they do on others: docs/decisions/0006-error-rules.md has that number.
 const (
 	floorCategory = 270
 	floorReason   = 270

@@ -4,7 +4,7 @@ import "strings"
 
 // matcher finds every phrase of the rules in one pass over a text (Aho–Corasick, Comm. ACM 18(6), 1975), so the cost of a
 // text does not grow with the number of rules. The automaton is dense over classes of bytes: one table look-up a byte,
-// no allocation. Why not a library: docs/decisions/phrase-matcher.md.
+// no allocation. Why not a library: docs/decisions/0009-phrase-matcher.md.
 type matcher struct {
 	class [256]uint8 // of a byte; 0 is every byte that no phrase holds
 	width int        // number of classes
