@@ -20,7 +20,7 @@ var ErrOtherCluster = errors.New("partition belongs to another Kafka cluster")
 var ErrFenced = errors.New("partition has another owner")
 
 // ErrSchemaVersion is a database whose schema is older or newer than this program's.
-var ErrSchemaVersion = errors.New("schema version differs: run migrate with this version")
+var ErrSchemaVersion = errors.New("schema of PostgreSQL does not fit, run tracetally migrate")
 
 // ErrReadOnly is a server that does not take writes, for example a standby.
 var ErrReadOnly = errors.New("server is read-only")
@@ -91,12 +91,29 @@ func safe(err error) error {
 		return err
 	}
 	parts := []string{"SQLSTATE " + pg.Code}
+	if m := meanings[pg.Code]; m != "" {
+		parts[0] += " (" + m + ")"
+	}
 	for _, p := range [][2]string{{"table", pg.TableName}, {"column", pg.ColumnName}, {"constraint", pg.ConstraintName}} {
 		if p[1] != "" {
 			parts = append(parts, p[0]+" "+p[1])
 		}
 	}
 	return &stateError{text: strings.Join(parts, ", "), pg: pg}
+}
+
+// meanings say in words what operators meet most; the server's own words may quote values.
+var meanings = map[string]string{
+	"28P01": "wrong password",
+	"28000": "the server does not admit this user from here",
+	"3D000": "no such database",
+	"3F000": "no such schema: run tracetally migrate",
+	"42P01": "no such table: run tracetally migrate",
+	"42501": "missing right",
+	"53300": "too many connections",
+	"53100": "disk full",
+	"57P03": "the server is starting up or shutting down",
+	"25006": "read-only server",
 }
 
 // stateError is a PgError that prints only its code and place; errors.As still finds the original.

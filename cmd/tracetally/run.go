@@ -170,4 +170,13 @@ func (c *runCmd) config() (pipeline.Config, error) {
 	}, errors.Join(errs...)
 }
 
+// workerName is how partition_progress shows the owner: host and process.
+func workerName() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return fmt.Sprintf("%s/%d", host, os.Getpid())
+}
+
 func within(d, low, high time.Duration) bool { return d >= low && d <= high }

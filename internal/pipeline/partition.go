@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/bits"
 	"math/rand/v2"
 	"time"
 
@@ -22,6 +23,9 @@ var (
 
 // caughtUpEvery is how often a partition without traffic says that it is at the end of its log.
 const caughtUpEvery = time.Minute
+
+// releaseGrace bounds the courtesy of giving a partition back.
+const releaseGrace = time.Second
 
 // partition walks one assigned partition from where PostgreSQL says it stands, until its context ends.
 type partition struct {
@@ -53,22 +57,36 @@ type offered struct {
 // a pause: if it kept silent, a partition could stay without an owner; if it did not pause, two owners would spin.
 func (p *partition) walk(ctx context.Context) error {
 	defer p.metrics.Delete()
-	for ctx.Err() == nil {
+	for failures := 0; ctx.Err() == nil; failures++ {
+		began := p.w.now()
 		err := p.own(ctx)
+		if p.w.now().Sub(began) > time.Minute {
+			failures = 0
+		}
 		switch {
-		case errors.Is(err, errFenced):
-			p.log.Warn("partition fenced, acquiring it again later")
+		case ctx.Err() != nil:
+			p.end(err)
+			return nil
 		case errors.As(err, new(*haltError)):
 			return p.halt(ctx, err)
-		case err != nil && ctx.Err() == nil:
-			if p.w.fatal(err) {
-				return err
-			}
-			p.log.Warn("partition stopped, starting it again", "err", err)
+		case errors.Is(err, errFenced):
+			p.log.Warn("partition fenced, acquiring it again later")
+		case p.w.fatal(err):
+			return err
+		case bits.OnesCount(uint(failures)) <= 1: // the 1st, 2nd, 3rd, 5th, 9th … in a row
+			p.log.Warn("partition stopped, starting it again", "failures", failures+1, "err", err)
 		}
-		pause(ctx, p.w.retryPause+rand.N(p.w.retryPause)) //nolint:gosec // jitter
+		rest := p.w.retryPause << min(failures, 4)
+		pause(ctx, rest+rand.N(rest)) //nolint:gosec // jitter
 	}
 	return nil
+}
+
+// end says what could not be committed when the walk was told to end; it is read again by the next owner.
+func (p *partition) end(err error) {
+	if err != nil && !errors.Is(err, errFenced) {
+		p.log.Warn("partition left with a batch that was not committed", "err", err)
+	}
 }
 
 // own acquires the partition and walks it until something ends it.
@@ -81,14 +99,25 @@ func (p *partition) own(ctx context.Context) error {
 	p.metrics.Committed(claim.Next, time.Time{}) // so that a partition without traffic is not behind
 	p.builder = builder{claim: claim, limit: p.w.batchLimit(), now: p.w.now}
 	p.builder.reset(claim.Next)
-	if err := p.position(ctx, claim); err != nil {
-		return err
+	if err = p.position(ctx, claim); err == nil {
+		err = p.loop(ctx)
 	}
-	err = p.loop(ctx)
 	if errors.Is(err, errFenced) || errors.Is(err, errUncommitted) {
 		return err
 	}
-	return errors.Join(err, p.drain(ctx))
+	if err = errors.Join(err, p.drain(ctx)); err == nil {
+		p.release(ctx)
+	}
+	return err
+}
+
+// release gives the partition back, so that people see nobody at it; the next owner does not wait for that.
+func (p *partition) release(ctx context.Context) {
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseGrace)
+	defer cancel()
+	if err := p.w.store.Release(grace, p.builder.claim); err != nil {
+		p.log.Debug("partition not given back", "err", err)
+	}
 }
 
 // loop reads, walks and offers until the context ends.

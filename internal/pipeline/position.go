@@ -11,7 +11,10 @@ import (
 )
 
 // haltError stops one partition until an operator decides: going on would skip or double records. Others go on.
-type haltError struct{ status, detail string }
+type haltError struct {
+	status, detail string
+	recorded       bool // PostgreSQL knows already
+}
 
 func (e *haltError) Error() string { return e.status + ": " + e.detail }
 
@@ -30,10 +33,10 @@ func (p *partition) acquire(ctx context.Context) (sink.Claim, error) {
 	}
 	claim, err := p.w.store.Acquire(ctx, p.assigned.Topic, p.assigned.Partition, p.cluster, p.start)
 	if err != nil {
-		return sink.Claim{}, fmt.Errorf("acquire partition: %w", err)
+		return sink.Claim{}, err
 	}
 	if claim.Status != sink.StatusRunning {
-		return claim, &haltError{claim.Status, "halted earlier, and nobody has decided yet"}
+		return claim, &haltError{status: claim.Status, detail: "halted earlier, and nobody has decided yet", recorded: true}
 	}
 	return claim, nil
 }
@@ -64,7 +67,7 @@ func (p *partition) checkAnchor(ctx context.Context, a sink.Anchor) error {
 		return nil
 	}
 	if !bytes.Equal(anchorHash(&chunk.Records[0]), a.Hash) {
-		return &haltError{statusReplaced, fmt.Sprintf("offset %d holds another record than the one counted", a.Offset)}
+		return &haltError{status: statusReplaced, detail: fmt.Sprintf("offset %d holds another record than the one counted", a.Offset)}
 	}
 	return nil
 }
@@ -84,11 +87,11 @@ func (p *partition) within(ctx context.Context, b consumer.Bounds) error {
 	next := p.builder.batch.To
 	switch {
 	case next > b.HighWatermark:
-		return &haltError{statusRegressed, fmt.Sprintf("the log ends at %d, counted up to %d", b.HighWatermark, next)}
+		return &haltError{status: statusRegressed, detail: fmt.Sprintf("the log ends at %d, counted up to %d", b.HighWatermark, next)}
 	case next >= b.LogStart:
 		return nil
 	case p.w.cfg.HaltOnGap:
-		return &haltError{statusTrimmed, fmt.Sprintf("the log starts at %d, counted up to %d", b.LogStart, next)}
+		return &haltError{status: statusTrimmed, detail: fmt.Sprintf("the log starts at %d, counted up to %d", b.LogStart, next)}
 	}
 	p.log.Warn("records were deleted before they were read", "from_offset", next, "to_offset", b.LogStart)
 	p.builder.gap(b.LogStart)
@@ -101,8 +104,10 @@ func (p *partition) halt(ctx context.Context, cause error) error {
 	errors.As(cause, &h)
 	p.log.Error("partition halted, it needs a decision", "status", h.status, "err", cause)
 	p.metrics.Status(h.status)
-	if err := p.w.store.Halt(ctx, p.builder.claim, h.status); err != nil {
-		p.log.Error("halt not recorded", "err", err)
+	if !h.recorded {
+		if err := p.w.store.Halt(ctx, p.builder.claim, h.status); err != nil {
+			p.log.Error("halt not recorded", "err", err)
+		}
 	}
 	<-ctx.Done()
 	return nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/bits"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -92,7 +93,10 @@ func (w *worker) run(ctx context.Context, server *alerts.Server) error {
 	background.Go(func() error { return w.alive(w.committer.Run(commitCtx)) })
 	background.Go(func() error { return w.alive(server.Run(commitCtx)) })
 
-	err := w.kafka.Run(ctx, w.assigned)
+	err := w.awaitStore(ctx)
+	if err == nil {
+		err = w.kafka.Run(ctx, w.assigned)
+	}
 	stopCommits() // every partition has settled or used up its grace: what is still open now is unknown, and read again
 	w.offers.Wait()
 	err = errors.Join(err, background.Wait())
@@ -103,6 +107,22 @@ func (w *worker) run(ctx context.Context, server *alerts.Server) error {
 		return nil
 	}
 	return err
+}
+
+// awaitStore waits until PostgreSQL can take commits, so that partitions are not taken from a worker that works. Tables of
+// another version end the worker: waiting would not mend them.
+func (w *worker) awaitStore(ctx context.Context) error {
+	for failures := 0; ctx.Err() == nil; failures++ {
+		err := w.store.Ready(ctx)
+		if err == nil || errors.Is(err, sink.ErrSchemaVersion) {
+			return err
+		}
+		if bits.OnesCount(uint(failures)) <= 1 {
+			w.log.Warn("waiting for PostgreSQL", "failures", failures+1, "err", err)
+		}
+		pause(ctx, w.retryPause<<min(failures, 4))
+	}
+	return nil
 }
 
 // alive stops the worker when a part of it ended that must not; what such a part returns at a clean stop is nil.
