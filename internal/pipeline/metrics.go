@@ -44,9 +44,12 @@ func (w *worker) committed(o *offered) {
 		EventsLate: events.Late, EventsConflicting: events.Conflicting,
 		ByReason: map[schemas.Reason]int64{},
 	}
+	refused := records.Quarantined // what is left after ours is what PostgreSQL refused
 	for _, r := range o.batch.Quarantined {
 		v.ByReason[r.Reason] += r.To - r.From
+		refused -= r.To - r.From
 	}
+	v.ByReason[schemas.DatabaseRejected] += refused
 	w.metrics.Accounted(v)
 }
 
