@@ -1,6 +1,9 @@
 package classify
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // matcher finds every phrase of the rules in one pass over a text (Aho–Corasick, Comm. ACM 18(6), 1975), so the cost of a
 // text does not grow with the number of rules. The automaton is dense over classes of bytes: one table look-up a byte,
@@ -38,12 +41,34 @@ func newMatcher(phrases []phrase) *matcher {
 			}
 		}
 	}
+	n := states(phrases)
+	m.next = make([]int32, 0, n*m.width) // at once: growing it would leave four times as much behind for the collector
+	m.last, m.shorter = make([]int32, 0, n), make([]int32, 0, n)
 	m.grow()
 	for id, p := range phrases {
 		m.insert(int32(id), p.text)
 	}
 	m.link()
 	return m
+}
+
+// states is how many states the phrases need: the start, and one for each different beginning of a phrase.
+func states(phrases []phrase) int {
+	texts := make([]string, len(phrases))
+	for i, p := range phrases {
+		texts[i] = p.text
+	}
+	slices.Sort(texts)
+	n, before := 1, ""
+	for _, t := range texts {
+		shared := 0
+		for shared < min(len(t), len(before)) && t[shared] == before[shared] {
+			shared++
+		}
+		n += len(t) - shared
+		before = t
+	}
+	return n
 }
 
 // grow adds a state without edges.

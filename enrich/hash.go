@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"hash"
+	"strings"
 )
 
 // hashBytes is how much of an HMAC is kept: 16 bytes, 32 hex digits. Two of a billion users share one with a
@@ -17,7 +18,13 @@ type hasher struct {
 	mac hash.Hash // nil without a key
 	in  []byte    // reused, so that a string is hashed without an allocation
 	sum [sha256.Size]byte
+	// kept holds the hashes that were handed out, many in one piece of memory: most events have one, and an allocation
+	// for each costs the collector more than the odd piece that lives as long as its longest-lived hash.
+	kept strings.Builder
 }
+
+// keptBytes is the size of such a piece: 128 hashes.
+const keptBytes = 128 * 2 * hashBytes
 
 func newHasher(key []byte) hasher {
 	if key == nil {
@@ -43,5 +50,11 @@ func (h *hasher) bytes(b []byte) string {
 	h.mac.Write(b)
 	var out [2 * hashBytes]byte
 	hex.Encode(out[:], h.mac.Sum(h.sum[:0])[:hashBytes])
-	return string(out[:])
+	if h.kept.Cap()-h.kept.Len() < len(out) {
+		h.kept.Reset()
+		h.kept.Grow(keptBytes)
+	}
+	from := h.kept.Len()
+	h.kept.Write(out[:])
+	return h.kept.String()[from:]
 }

@@ -95,12 +95,11 @@ func (o *object) close() []byte {
 func (o *object) quote(s string) {
 	const hex = "0123456789abcdef"
 	o.b = append(o.b, '"')
-	for i := range len(s) {
-		if s[i] < 0x20 || s[i] == '"' || s[i] == '\\' || s[i] >= utf8.RuneSelf {
-			s = clean(s)
-			break
-		}
+	if plain(s) {
+		o.b = append(append(o.b, s...), '"')
+		return
 	}
+	s = clean(s)
 	for i := range len(s) {
 		switch c := s[i]; {
 		case c == '"' || c == '\\':
@@ -112,4 +111,14 @@ func (o *object) quote(s string) {
 		}
 	}
 	o.b = append(o.b, '"')
+}
+
+// plain tells whether s stands in a JSON string as it is.
+func plain(s string) bool {
+	for i := range len(s) {
+		if s[i] < 0x20 || s[i] == '"' || s[i] == '\\' || s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }

@@ -2,11 +2,13 @@ package sink
 
 import (
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"math/big"
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5/pgtype"
 
@@ -115,6 +117,22 @@ func (r *rows) bytes(b []byte) {
 	r.buf = append(r.buf, b...)
 }
 
+// hash writes the hex of a keyed hash as its bytes, half as long; null when there is none. What is no hex is kept as it
+// is: it is still only ever compared.
+func (r *rows) hash(s string) {
+	if s == "" {
+		r.null(pgtype.ByteaOID)
+		return
+	}
+	r.head(pgtype.ByteaOID, int32(hex.DecodedLen(len(s))))
+	at := len(r.buf)
+	var err error
+	if r.buf, err = hex.AppendDecode(r.buf, []byte(s)); err != nil {
+		r.buf = append(r.buf[:at], s...)
+		binary.BigEndian.PutUint32(r.buf[at-4:], uint32(len(s)))
+	}
+}
+
 // time writes microseconds since 1970.
 func (r *rows) time(us int64) {
 	r.head(pgtype.TimestamptzOID, 8)
@@ -210,7 +228,11 @@ func base10000(n *big.Int) []uint16 {
 // clean makes any string one that PostgreSQL stores: valid UTF-8 without NUL (else SQLSTATE 22021). schemas does the same
 // before; this is for what comes from elsewhere.
 func clean(s string) string {
-	if strings.IndexByte(s, 0) >= 0 {
+	nul := strings.IndexByte(s, 0) >= 0
+	if !nul && utf8.ValidString(s) { // nearly always, and several times cheaper to see than to repair
+		return s
+	}
+	if nul {
 		s = strings.ReplaceAll(s, "\x00", "\uFFFD")
 	}
 	return strings.ToValidUTF8(s, "\uFFFD")

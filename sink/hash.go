@@ -3,7 +3,6 @@ package sink
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"strconv"
 
 	"github.com/google/uuid"
@@ -134,17 +133,4 @@ func textHash(s string) int64 {
 	d := digest{}
 	d.text(s)
 	return d.sum()
-}
-
-// hashBytes turns the hex of a keyed hash into its bytes, half as long; null when there is none. What is no hex is kept as
-// it is: it is still only ever compared.
-func hashBytes(s string) []byte {
-	if s == "" {
-		return nil
-	}
-	b, err := hex.DecodeString(s)
-	if err != nil {
-		return []byte(s)
-	}
-	return b
 }

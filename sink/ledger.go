@@ -18,6 +18,9 @@ import (
 // ledgerChunk is how many rows one insert carries: some 2 MB. The chunks of a transaction are one sorted sequence.
 const ledgerChunk = 4000
 
+// ledgerRowBytes is about what a row takes on the wire; most are smaller.
+const ledgerRowBytes = 850
+
 // item is an event on its way into the ledger.
 type item struct {
 	us    int64
@@ -45,7 +48,8 @@ func (a item) compare(b item) int {
 // coordinates win; the rest is up to the ledger's primary key.
 func decide(ctx context.Context, tx pgx.Tx, works []*work, horizon int64) error {
 	first, twins := firsts(works, horizon)
-	var buf rows // its bytes are copied by each statement
+	// Its bytes are copied by each statement.
+	buf := rows{buf: make([]byte, 0, ledgerRowBytes*min(len(first), ledgerChunk))}
 	for chunk := range slices.Chunk(first, ledgerChunk) {
 		refused, err := insertLedger(ctx, tx, works, chunk, &buf)
 		if err != nil {
@@ -58,7 +62,11 @@ func decide(ctx context.Context, tx pgx.Tx, works []*work, horizon int64) error 
 
 // firsts sorts what is not late and splits it into the first of each key and the others.
 func firsts(works []*work, horizon int64) (first, twins []item) {
-	var items []item
+	total := 0
+	for _, w := range works {
+		total += len(w.batch.Events)
+	}
+	items := make([]item, 0, total)
 	for n, w := range works {
 		for i := range w.events() {
 			if w.times[i] < horizon {
@@ -171,7 +179,7 @@ func (w *work) writeLedger(r *rows, i int) {
 	r.optText(altKey(e))
 	r.optText(e.SpanID)
 	r.optText(e.ParentID)
-	r.bytes(hashBytes(e.UserHash))
+	r.hash(e.UserHash)
 	r.optText(e.SessionID)
 	writeUsage(r, e)
 	writeCost(r, e)
@@ -183,7 +191,7 @@ func (w *work) writeLedger(r *rows, i int) {
 	r.optText(e.Tool)
 	r.optInt8(inMicros(e.Latency))
 	r.optInt8(inMicros(e.TTFT))
-	r.bytes(hashBytes(e.InputHash))
+	r.hash(e.InputHash)
 	r.int8(w.hashes[i])
 	r.int4(w.batch.Claim.SourceID)
 	r.int8(w.offsets[i])
