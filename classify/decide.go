@@ -68,21 +68,18 @@ func (r *rule) holds(f *facts) depth {
 		return 0
 	}
 	lead := depth(0)
-	for _, d := range [...]depth{
-		r.codeDepth(f), r.textDepth(f), typeDepth(r.types, len(r.Type) > 0, f), hitDepth(r.frame, f.hits[inFrames]),
-		hitDepth(r.context, f.hits[inContext]), r.statusDepth(f), r.hintDepth(f),
-	} {
-		if d == absent {
-			return 0
+	hold := func(d depth) bool { // the first one found leads; nearly every rule fails at the first that it asks for
+		if lead == 0 {
+			lead = max(d, 0)
 		}
-		if lead == 0 && d > 0 {
-			lead = d
-		}
+		return d != absent
 	}
-	if r.refuted(f) {
-		return 0
+	if hold(r.codeDepth(f)) && hold(r.textDepth(f)) && hold(typeDepth(r.types, len(r.Type) > 0, f)) &&
+		hold(hitDepth(r.frame, f.hits[inFrames])) && hold(hitDepth(r.context, f.hits[inContext])) &&
+		hold(r.statusDepth(f)) && hold(r.hintDepth(f)) && !r.refuted(f) {
+		return r.patternDepth(f, lead)
 	}
-	return r.patternDepth(f, lead)
+	return 0
 }
 
 // absent is the depth of a condition that was asked for and does not hold; 0 is one that was not asked for.

@@ -60,5 +60,8 @@ var varying = regexp.MustCompile(`[a-zA-Z][a-zA-Z0-9+.-]{1,20}://[^\s"'<>)\]}]+`
 // mask makes the message of one cause the same each time.
 func mask(text string) string {
 	text = headAndTail(text, maxText)
+	if !strings.ContainsAny(text, "\"'`/\\-"+digits) { // every match holds one of them
+		return strings.Join(strings.Fields(text), " ")
+	}
 	return strings.Join(strings.Fields(varying.ReplaceAllString(text, "?")), " ")
 }

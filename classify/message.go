@@ -105,6 +105,9 @@ var (
 
 // withoutQuotes removes what stands between quotes and is no name; with strict, only single quotes may hold one.
 func withoutQuotes(text string, strict bool) string {
+	if !strings.ContainsAny(text, "\"'`“") {
+		return text
+	}
 	return quoted.ReplaceAllStringFunc(text, func(q string) string {
 		if name.MatchString(q) && (!strict || q[0] == '\'') {
 			return q

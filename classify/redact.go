@@ -14,6 +14,7 @@ const MaxMessage = 200
 // redaction replaces one kind of secret. Order matters: what has a frame around it (a URL, a header) goes before bare keys.
 type redaction struct {
 	needs string   // one of these bytes is in every match: the expression runs only where it may match
+	least int      // and so many of them, if more than one
 	words []string // and, if given, one of these in any case
 	find  *regexp.Regexp
 	with  string
@@ -22,21 +23,24 @@ type redaction struct {
 // redactions covers API keys, bearer tokens, URLs with credentials, e-mail addresses and long digits; the prefixes are
 // those that the vendors document, as collected by github.com/gitleaks/gitleaks and in GitHub's list of scanned secrets.
 var redactions = []redaction{
-	{"-", nil, regexp.MustCompile(`(?s)-----BEGIN [A-Z ]*(?:KEY|CERTIFICATE)-----.*?(?:-----END [A-Z ]*-----|$)`), "<key>"},
+	{"-", 10, []string{"-----begin "}, regexp.MustCompile(`(?s)-----BEGIN [A-Z ]*(?:KEY|CERTIFICATE)-----.*?(?:-----END [A-Z ]*-----|$)`), "<key>"},
 	// scheme://user:password@host, and without a user; up to the last @ before a blank, so that a password may hold one
-	{"@", nil, regexp.MustCompile(`([a-zA-Z][a-zA-Z0-9+.-]*:/{2})[^\s/"'<>]*(?:[/?#][^\s"'<>]*)?@`), "${1}<credentials>@"},
-	{" =:'\"", []string{"bearer", "basic", "apikey", "digest"}, regexp.MustCompile(`(?i)\b(bearer|basic|apikey|digest)(["'\s:=]+)[A-Za-z0-9._~+/=-]{8,}`), "${1}${2}<key>"},
-	{":=", []string{"key", "token", "secret", "pass", "pwd", "credential", "auth", "sig", "cookie"}, regexp.MustCompile(`(?i)((?:api|access|secret|auth|private|account|subscription|client|signing|shared|x)?[_. -]?(?:key|token|secret|passwd|password|pwd|credential|authorization|signature|cookie|sig)s?["'\\]*(?:\s+(?:provided|is|was|given))?\s*[:=]+\s*["'\\]*)(?:bearer |basic )?[^\s"',;&)}\]<>\\]{4,}`), "${1}<key>"},
-	{"-_.", nil, regexp.MustCompile(`\b(?:sk|pk|rk|gsk|xai|hf|r8|nvapi|pplx|fw|tvly|lsv2|ls__|pcsk|phc|phx|phs|glpat|gh[pousr]|github_pat|xox[abeoprs]|shpat|dop_v1|sntrys|fc|jina|voyage|pa|AIza|ya29|AKIA|ASIA|AGPA|AROA|ABIA|ACCA|SG|key|tok|org|proj|req|acct|user)[-_.][A-Za-z0-9*._-]{8,}`), "<key>"},
-	{"AGy", nil, regexp.MustCompile(`\b(?:AIza[A-Za-z0-9_-]{20,}|(?:AKIA|ASIA|AGPA|AROA)[A-Z0-9]{12,}|ya29\.[A-Za-z0-9_-]{10,})`), "<key>"},
-	{"e", nil, regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*){0,2}`), "<key>"},
-	{"@", nil, regexp.MustCompile(`[\p{L}\p{N}._%+'-]+@[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)*`), "<email>"},
-	{"-", nil, regexp.MustCompile(`\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b`), "<id>"},
-	{digits, nil, regexp.MustCompile(`\+?\d(?:[ .()-]{0,2}\d){8,}`), "<number>"},
-	{digits, nil, regexp.MustCompile(`\d{7,}`), "<number>"},
+	{"@", 1, nil, regexp.MustCompile(`([a-zA-Z][a-zA-Z0-9+.-]*:/{2})[^\s/"'<>]*(?:[/?#][^\s"'<>]*)?@`), "${1}<credentials>@"},
+	{" =:'\"", 1, []string{"bearer", "basic", "apikey", "digest"}, regexp.MustCompile(`(?i)\b(bearer|basic|apikey|digest)(["'\s:=]+)[A-Za-z0-9._~+/=-]{8,}`), "${1}${2}<key>"},
+	{":=", 1, []string{"key", "token", "secret", "pass", "pwd", "credential", "auth", "sig", "cookie"}, regexp.MustCompile(`(?i)((?:api|access|secret|auth|private|account|subscription|client|signing|shared|x)?[_. -]?(?:key|token|secret|passwd|password|pwd|credential|authorization|signature|cookie|sig)s?["'\\]*(?:\s+(?:provided|is|was|given))?\s*[:=]+\s*["'\\]*)(?:bearer |basic )?[^\s"',;&)}\]<>\\]{4,}`), "${1}<key>"},
+	{"-_.", 1, nil, regexp.MustCompile(`\b(?:sk|pk|rk|gsk|xai|hf|r8|nvapi|pplx|fw|tvly|lsv2|ls__|pcsk|phc|phx|phs|glpat|gh[pousr]|github_pat|xox[abeoprs]|shpat|dop_v1|sntrys|fc|jina|voyage|pa|AIza|ya29|AKIA|ASIA|AGPA|AROA|ABIA|ACCA|SG|key|tok|org|proj|req|acct|user)[-_.][A-Za-z0-9*._-]{8,}`), "<key>"},
+	{"AGy", 1, []string{"aiza", "akia", "asia", "agpa", "aroa", "ya29."}, regexp.MustCompile(`\b(?:AIza[A-Za-z0-9_-]{20,}|(?:AKIA|ASIA|AGPA|AROA)[A-Z0-9]{12,}|ya29\.[A-Za-z0-9_-]{10,})`), "<key>"},
+	{"e", 1, []string{"eyj"}, regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*){0,2}`), "<key>"},
+	{"@", 1, nil, regexp.MustCompile(`[\p{L}\p{N}._%+'-]+@[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)*`), "<email>"},
+	{"-", 4, nil, regexp.MustCompile(`\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b`), "<id>"},
+	{digits, 9, nil, regexp.MustCompile(`\+?\d(?:[ .()-]{0,2}\d){8,}`), "<number>"},
+	{digits, 7, nil, regexp.MustCompile(`\d{7,}`), "<number>"},
 }
 
 const digits = "0123456789"
+
+// minOpaque is how long such a run is, at least.
+const minOpaque = 20
 
 // opaque finds runs that may be a key of an unknown vendor.
 var opaque = regexp.MustCompile(`[A-Za-z0-9+/_=-]{20,}`)
@@ -44,11 +48,18 @@ var opaque = regexp.MustCompile(`[A-Za-z0-9+/_=-]{20,}`)
 // Redact removes what must never be kept from a text: API keys, bearer tokens, passwords, credentials in URLs, e-mail
 // addresses, long digits, and any run of letters and digits that looks random. Time is linear in the text.
 func Redact(text string) string {
+	lower := strings.ToLower(text)
 	for i := range redactions {
 		r := &redactions[i]
-		if r.mayMatch(text) {
-			text = r.find.ReplaceAllString(text, r.with)
+		if !r.mayMatch(text, lower) {
+			continue
 		}
+		if changed := r.find.ReplaceAllString(text, r.with); changed != text {
+			text, lower = changed, strings.ToLower(changed)
+		}
+	}
+	if !holdsRun(text, minOpaque) {
+		return text
 	}
 	return opaque.ReplaceAllStringFunc(text, func(run string) string {
 		if looksRandom(run) {
@@ -58,15 +69,31 @@ func Redact(text string) string {
 	})
 }
 
-func (r *redaction) mayMatch(text string) bool {
-	if !strings.ContainsAny(text, r.needs) {
-		return false
+func (r *redaction) mayMatch(text, lower string) bool {
+	found := 0
+	for at := 0; found < r.least; found++ {
+		i := strings.IndexAny(text[at:], r.needs)
+		if i < 0 {
+			return false
+		}
+		at += i + 1
 	}
-	if r.words == nil {
-		return true
+	return r.words == nil || slices.ContainsFunc(r.words, func(w string) bool { return strings.Contains(lower, w) })
+}
+
+// holdsRun tells whether n bytes that opaque accepts stand in a row.
+func holdsRun(text string, n int) bool {
+	run := 0
+	for i := range len(text) {
+		if b := text[i]; b < 0x80 && wordByte(b) || b == '+' || b == '/' || b == '=' || b == '-' {
+			if run++; run == n {
+				return true
+			}
+		} else {
+			run = 0
+		}
 	}
-	lower := strings.ToLower(text)
-	return slices.ContainsFunc(r.words, func(w string) bool { return strings.Contains(lower, w) })
+	return false
 }
 
 // looksRandom tells a key from a name. Names of models have digits too, but in short parts: gpt-4o-mini-2024-07-18.

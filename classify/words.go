@@ -86,6 +86,9 @@ var statusNames = regexp.MustCompile(`\b([45]\d\d)[: -]{1,3}(?:client error|serv
 	`method not allowed|request timeout|conflict|gone|payload too large|request entity too large|unprocessable|too many requests|internal server error|bad gateway|service (?:temporarily )?unavailable|gateway time-?out)`)
 
 func (f *facts) addStatusesOf(norm string, d depth) {
+	if !holdsStatus(norm) {
+		return
+	}
 	for _, form := range [...]*regexp.Regexp{statusForms, statusNames} {
 		for _, m := range form.FindAllStringSubmatch(norm, 8) {
 			if n, err := strconv.Atoi(strings.Join(m[1:], "")); err == nil {
@@ -94,6 +97,19 @@ func (f *facts) addStatusesOf(norm string, d depth) {
 		}
 	}
 }
+
+// holdsStatus tells whether there are three digits that may be a status: both expressions ask for them, and to look costs
+// a hundredth of running them.
+func holdsStatus(norm string) bool {
+	for i := 0; i+2 < len(norm); i++ {
+		if norm[i] >= '3' && norm[i] <= '5' && isDigit(norm[i+1]) && isDigit(norm[i+2]) {
+			return true
+		}
+	}
+	return false
+}
+
+func isDigit(b byte) bool { return b >= '0' && b <= '9' }
 
 // gRPC states its code as a name or, in debug strings, as a number (grpc.io/docs/guides/status-codes).
 var (
@@ -106,6 +122,11 @@ var grpcCodes = [...]string{"ok", "cancelled", "unknown", "invalidargument", "de
 
 // addGRPC adds codes of the form grpc:unavailable.
 func (f *facts) addGRPC(norm string, d depth) {
+	// What every match holds, so that the expressions run only where they may match.
+	if !strings.Contains(norm, "grpc") && !strings.Contains(norm, "statuscode.") && !strings.Contains(norm, "rpc error: code = ") &&
+		!strings.Contains(norm, "status: ") {
+		return
+	}
 	for _, m := range grpcName.FindAllStringSubmatch(norm, 8) {
 		f.addGRPCName(m[1], d)
 	}
