@@ -13,8 +13,10 @@ import (
 const (
 	// joinBackoff is what kafka-go waits after a failure before it joins again; Run's own growing pause comes on top.
 	joinBackoff = 250 * time.Millisecond
-	// groupTimeout bounds one request to the coordinator.
-	groupTimeout = 5 * time.Second
+	// groupTimeout bounds one request to the coordinator; kafka-go adds the rebalance timeout for a join and the session
+	// timeout for a sync. It is generous because a join that we give up leaves a member behind that nobody hears of, for
+	// which the next join waits: with 5 s, two workers that came after several killed ones timed out in turns for minutes.
+	groupTimeout = 15 * time.Second
 	// leaveTimeout is what leaving may take before connections are broken, which fails whatever is waiting. It is longer
 	// than the 3 s for which a broker delays the first join of a group.
 	leaveTimeout = 4 * time.Second

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -33,7 +34,25 @@ func program(t *testing.T) string {
 // process is a worker as a process of its own, which can be killed like one.
 type process struct {
 	cmd *exec.Cmd
-	log bytes.Buffer
+	log journal
+}
+
+// journal is what a process writes, readable while it still does.
+type journal struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (j *journal) Write(b []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(b)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
 }
 
 func (r *rig) spawn(program string) *process {

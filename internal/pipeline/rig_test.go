@@ -27,7 +27,7 @@ import (
 func TestMain(m *testing.M) { os.Exit(pgtest.Run(m)) }
 
 // patience bounds every wait of these tests; nothing is asserted about how long things take.
-const patience = 90 * time.Second
+const patience = 3 * time.Minute
 
 // rig is a Kafka, a PostgreSQL and what runs between them in one test.
 type rig struct {
