@@ -58,7 +58,9 @@ func startTally(ctx context.Context, o options, brokerAddr, consumed, url string
 	return t, nil
 }
 
-func (t *tally) stop() error { return errors.Join(t.process.stop(), os.Remove(t.keyFile)) }
+func (t *tally) stop() error {
+	return errors.Join(t.process.stop(), os.Remove(t.keyFile)) //nolint:gosec // the file that writeKey made
+}
 
 // writeKey writes a new key for hashing where only this user can read it.
 func writeKey() (string, error) {
@@ -161,7 +163,7 @@ func ratio(a, b float64) float64 {
 
 // mallocs is how often the worker has allocated since it started, by its own metrics.
 func mallocs(ctx context.Context, addr string) (float64, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/metrics", http.NoBody)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/metrics", http.NoBody) //nolint:gosec // our own child on loopback
 	if err != nil {
 		return 0, fmt.Errorf("ask for metrics: %w", err)
 	}
