@@ -60,6 +60,17 @@ func (d *Decoder) Decode(rec *Record) *Result {
 	return &d.result
 }
 
+// Release lets go of the last record: its bytes are part of a batch that may be tens of megabytes, and a partition without
+// traffic would keep them. The last Result is no longer valid.
+func (d *Decoder) Release() {
+	d.record, d.headers = nil, headers{}
+	d.outer, d.inner, d.recovered = shape{}, shape{}, properties{}
+	d.stack.release()
+	clear(d.inputs[:cap(d.inputs)])
+	clear(d.result.Events[:cap(d.result.Events)])
+	d.result = Result{Events: d.result.Events[:0]}
+}
+
 func (d *Decoder) begin(rec *Record) {
 	if cap(d.scratch) > maxKeptScratch {
 		d.scratch = nil
@@ -79,7 +90,7 @@ func (d *Decoder) begin(rec *Record) {
 func (d *Decoder) decode() {
 	defer func() {
 		if bug := recover(); bug != nil {
-			d.result.Reject, d.result.Bug = Malformed, faultyLine()
+			d.result.Reject, d.result.Bug = Malformed, FaultyLine()
 		}
 	}()
 	switch {
@@ -92,13 +103,14 @@ func (d *Decoder) decode() {
 	}
 }
 
-// faultyLine names the line of this package that panicked.
-func faultyLine() string {
+// FaultyLine names the line of ours that panicked, as function:line. It is for a deferred function that has recovered, and
+// must be called by that function itself. It says nothing of the data.
+func FaultyLine() string {
 	var pcs [32]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs[:])])
 	for {
 		f, more := frames.Next()
-		if strings.Contains(f.Function, "/schemas.") {
+		if strings.HasPrefix(f.Function, "github.com/tracetally/tracetally/") {
 			return f.Function[strings.LastIndexByte(f.Function, '/')+1:] + ":" + strconv.Itoa(f.Line)
 		}
 		if !more {

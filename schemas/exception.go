@@ -24,6 +24,13 @@ func (x *exceptions) reset() {
 	x.chain, x.frames, x.stacks = x.chain[:0], x.frames[:0], x.stacks[:0]
 }
 
+// release forgets the texts, which point into the record.
+func (x *exceptions) release() {
+	clear(x.chain[:cap(x.chain)])
+	clear(x.frames[:cap(x.frames)])
+	x.reset()
+}
+
 // slot is where the i-th of many things goes if only the first and the last most/2 are kept, the last ones in a ring.
 func slot(i, most int) int {
 	half := most / 2

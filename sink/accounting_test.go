@@ -348,3 +348,30 @@ func TestHaltedPartitionHoldsTheHorizonForOneRetention(t *testing.T) {
 		}
 	}
 }
+
+func TestAnchorOutlivesBatchesWithoutRecords(t *testing.T) {
+	t.Parallel()
+	s := openStore(t, atNoon())
+	c := acquire(t, s, "a", 0)
+	commit(t, s, &Batch{Claim: c, To: 5, Anchor: Anchor{Offset: 4, Hash: []byte("hash")}})
+	commit(t, s, &Batch{Claim: c, From: 5, To: 9}) // an aborted transaction, a marker
+	if got := acquire(t, s, "a", 0).Anchor; got.Offset != 4 || string(got.Hash) != "hash" {
+		t.Errorf("anchor = %+v, want the last record that was read", got)
+	}
+}
+
+func TestTomorrowsPartitionIsMadeAhead(t *testing.T) {
+	t.Parallel()
+	s := openStore(t, atNoon())
+	if err := s.AdvanceHorizon(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	const partitions = `
+select count(*)::int
+from pg_inherits i
+join pg_class c on c.oid = i.inhrelid
+where i.inhparent = 'tracetally.ledger'::regclass and pg_get_expr(c.relpartbound, c.oid) like '%2026-03-15%'`
+	if n := one[int](t, s, partitions); n != 1 {
+		t.Errorf("%d partitions for tomorrow, want 1", n)
+	}
+}

@@ -33,7 +33,7 @@ func (s *Store) Acquire(ctx context.Context, topic string, partition int32, clus
 insert into tracetally.progress (topic, partition, start_offset, next_offset, cluster_id)
 values ($1, $2, $3, $3, $4)
 on conflict (topic, partition, incarnation) do nothing`
-	if _, err := s.pool.Exec(ctx, insert, clean(topic), partition, offset, clean(clusterID)); err != nil {
+	if err := s.exec(ctx, insert, clean(topic), partition, offset, clean(clusterID)); err != nil {
 		return Claim{}, doing("add a partition", err)
 	}
 	return s.take(ctx, topic, partition, clusterID)
@@ -51,6 +51,8 @@ set owner_token = case when p.cluster_id = $5 then $3 else p.owner_token end,
 where p.topic = $1 and p.partition = $2
   and p.incarnation = (select max(q.incarnation) from tracetally.progress q where q.topic = $1 and q.partition = $2)
 returning p.id, p.start_offset, p.next_offset, p.status, p.cluster_id, p.leader_epoch, coalesce(p.anchor_offset, 0), p.anchor_hash`
+	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
+	defer cancel()
 	c := Claim{Topic: topic, Partition: partition, Token: uuid.New()}
 	err := s.pool.QueryRow(ctx, update, clean(topic), partition, c.Token, clean(s.cfg.Worker), clean(clusterID)).
 		Scan(&c.SourceID, &c.StartOffset, &c.Next, &c.Status, &c.ClusterID, &c.LeaderEpoch, &c.Anchor.Offset, &c.Anchor.Hash)
@@ -69,8 +71,7 @@ func (s *Store) Release(ctx context.Context, c Claim) error {
 update tracetally.progress
 set owner_token = null, owner = ''
 where id = $1 and owner_token = $2`
-	_, err := s.pool.Exec(ctx, update, c.SourceID, c.Token)
-	return doing("release a partition", err)
+	return doing("release a partition", s.exec(ctx, update, c.SourceID, c.Token))
 }
 
 // Halt stops a partition for everyone, with a word that says why, for example "log_regressed". ErrFenced when the claim is
@@ -80,6 +81,8 @@ func (s *Store) Halt(ctx context.Context, c Claim, status string) error {
 update tracetally.progress
 set status = $3, updated_at = now()
 where id = $1 and owner_token = $2`
+	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
+	defer cancel()
 	tag, err := s.pool.Exec(ctx, update, c.SourceID, c.Token, status)
 	if err != nil {
 		return doing("halt a partition", err)
@@ -110,6 +113,13 @@ update tracetally.progress p
 set caught_up_at = $3
 from l
 where p.id = l.id`
-	_, err := s.pool.Exec(ctx, update, ids, tokens, s.cfg.Now())
-	return doing("mark partitions as caught up", err)
+	return doing("mark partitions as caught up", s.exec(ctx, update, ids, tokens, s.cfg.Now()))
+}
+
+// exec runs one autocommitted statement and does not wait for ever for its answer.
+func (s *Store) exec(ctx context.Context, statement string, args ...any) error {
+	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
+	defer cancel()
+	_, err := s.pool.Exec(ctx, statement, args...)
+	return err
 }

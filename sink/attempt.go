@@ -9,8 +9,12 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// attemptTimeout bounds one attempt, beyond what the server's own timeouts bound: a network may swallow answers.
-const attemptTimeout = 90 * time.Second
+// attemptTimeout bounds one attempt and statementTimeout one statement outside of it, beyond what the server's own timeouts
+// bound: a network may swallow answers, and the kernel gives up on it only after a quarter of an hour.
+const (
+	attemptTimeout   = 45 * time.Second
+	statementTimeout = 15 * time.Second
+)
 
 // attempt runs one transaction for all works. Works that turn out to be fenced, or to have been committed by an earlier
 // attempt, are marked done, and if there was any the others wait for the next attempt. If it returns nil and no work was

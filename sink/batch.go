@@ -83,6 +83,9 @@ type Batch struct {
 	Urgent bool
 }
 
+// Weight is about how much a batch holds, in events; a range takes as much room as one.
+func (b *Batch) Weight() int { return len(b.Events) + len(b.Quarantined) + len(b.Gaps) }
+
 // RecordCounts are the verdicts on offsets: each offset of a batch has exactly one.
 type RecordCounts struct {
 	Counted, Duplicate, Late, Quarantined, Ignored, Gap int64

@@ -148,7 +148,7 @@ func (c *Committer) collect(ctx context.Context, group []*submission) []*submiss
 func (c *Committer) enough(group []*submission) bool {
 	events := 0
 	for _, s := range group {
-		if events += len(s.work.batch.Events); s.work.batch.Urgent || events >= c.cfg.MaxEvents {
+		if events += s.work.batch.Weight(); s.work.batch.Urgent || events >= c.cfg.MaxEvents {
 			return true
 		}
 	}

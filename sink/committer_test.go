@@ -136,7 +136,7 @@ func TestErrorsAreClassedByTheirCode(t *testing.T) {
 	for code, want := range map[string]class{
 		"40001": classRetry, "40P01": classRetry, "55P03": classRetry, "57014": classRetry, "25006": classReconnect,
 		"57P01": classReconnect, "57P03": classReconnect, "08006": classReconnect, "53100": classReconnect, "22003": classReject,
-		"22021": classReject, "23505": classFatal, "23503": classFatal, "42P01": classFatal, "42501": classFatal, "28P01": classFatal,
+		"22021": classReject, "23505": classFatal, "23503": classFatal, "42P01": classFatal, "42501": classFatal, "28P01": classReconnect,
 		"23514": classPartition, "0A000": classReconnect, "54000": classReject, "55006": classRetry,
 	} {
 		if got := classify(doing("x", &pgconn.PgError{Code: code})); got != want {

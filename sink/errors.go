@@ -69,7 +69,7 @@ func classifyState(pg *pgconn.PgError) class {
 		return classReject
 	case "55": // something is in use for the moment
 		return classRetry
-	case "08", "57", "53", "58", "25", "XX": // connection, operator, resources, system, transaction state, internal
+	case "08", "57", "53", "58", "25", "28", "XX": // connection, operator, resources, system, transaction state, login, internal
 		return classReconnect
 	}
 	return classFatal

@@ -10,6 +10,8 @@ import (
 // after the pipeline began.
 func (s *Store) TopicKnown(ctx context.Context, topic string) (bool, error) {
 	const query = `select exists (select 1 from tracetally.progress where topic = $1)`
+	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
+	defer cancel()
 	var known bool
 	err := s.pool.QueryRow(ctx, query, clean(topic)).Scan(&known)
 	return known, doing("look for a topic", err)
@@ -30,6 +32,5 @@ on conflict (topic, partition, incarnation) do nothing`
 	for i, p := range partitions {
 		offsets[i] = starts[p]
 	}
-	_, err := s.pool.Exec(ctx, insert, clean(topic), partitions, offsets, clean(clusterID))
-	return doing("add a topic", err)
+	return doing("add a topic", s.exec(ctx, insert, clean(topic), partitions, offsets, clean(clusterID)))
 }

@@ -85,10 +85,14 @@ func (s *Store) newDays(works []*work) map[int64]bool {
 }
 
 // AdvanceHorizon moves the horizon to the UTC midnight one retention behind the slowest partition, if that is later than
-// where it stands. The committer calls it now and then.
+// where it stands, and makes tomorrow's partition of the ledger, so that no commit has to at midnight. The committer calls
+// it now and then.
 func (s *Store) AdvanceHorizon(ctx context.Context) error {
-	const move = `select tracetally.advance_horizon($1, $2)`
-	_, err := s.pool.Exec(ctx, move, s.cfg.Retention, s.cfg.Now())
+	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
+	defer cancel()
+	const move = `select tracetally.advance_horizon($1, $2), tracetally.ensure_ledger_day($3::date)`
+	now := s.cfg.Now()
+	_, err := s.pool.Exec(ctx, move, s.cfg.Retention, now, now.UTC().Add(day))
 	return doing("advance the horizon", err)
 }
 

@@ -47,6 +47,8 @@ func (s *Store) Ready(ctx context.Context) error {
 	const ask = `
 select pg_is_in_recovery() or current_setting('transaction_read_only') = 'on',
        coalesce((select max(version_id) from tracetally.schema_migration where is_applied), 0)`
+	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
+	defer cancel()
 	var readOnly bool
 	var version int64
 	err := s.pool.QueryRow(ctx, ask).Scan(&readOnly, &version)

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"time"
@@ -18,6 +19,8 @@ type builder struct {
 	now     func() time.Time
 	batch   *sink.Batch
 	started time.Time
+	// last is the anchor of the last record that was read, committed or not.
+	last sink.Anchor
 	// spare is the memory of a committed batch, for the next one: events are large, and a batch that grew from nothing
 	// would be copied several times on its way.
 	spare sink.Batch
@@ -41,7 +44,7 @@ func (b *builder) recycle(done *sink.Batch) {
 
 func (b *builder) empty() bool { return b.batch.To == b.batch.From }
 
-func (b *builder) full() bool { return len(b.batch.Events) >= b.limit }
+func (b *builder) full() bool { return b.batch.Weight() >= b.limit }
 
 // aged tells whether the oldest offset of the batch has waited long enough.
 func (b *builder) aged(age time.Duration) bool {
@@ -64,7 +67,11 @@ func (b *builder) gap(to int64) {
 
 // bad sets a range aside whose batch could not be decoded.
 func (b *builder) bad(r consumer.BadRange) {
-	b.batch.Quarantined = append(b.batch.Quarantined, sink.Range{From: r.From, To: r.To, Reason: r.Reason, Size: int64(r.Size)})
+	set := sink.Range{From: r.From, To: r.To, Reason: r.Reason, Size: int64(r.Size)}
+	if r.SHA256 != [32]byte{} {
+		set.SHA256 = bytes.Clone(r.SHA256[:])
+	}
+	b.batch.Quarantined = append(b.batch.Quarantined, set)
 	b.advance(r.To)
 }
 
@@ -111,7 +118,8 @@ func (b *builder) seen(rec *schemas.Record) {
 // anchor notes what the log held just below the next offset, to notice a log that was replaced behind our back. It hashes
 // a whole value, so it is taken once per cut, not per record.
 func (b *builder) anchor(rec *schemas.Record) {
-	b.batch.Anchor = sink.Anchor{Offset: rec.Offset, Hash: anchorHash(rec)}
+	b.last = sink.Anchor{Offset: rec.Offset, Hash: anchorHash(rec)}
+	b.batch.Anchor = b.last
 }
 
 // anchorHash identifies a record by what a producer and broker fixed: timestamp, key, value.

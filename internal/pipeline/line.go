@@ -33,10 +33,25 @@ func NewLine(cfg LineConfig, rules *classify.Classifier) (*Line, error) {
 	return &Line{decoder: schemas.NewDecoder(cfg.Decoder), enricher: enricher, classifier: rules}, nil
 }
 
+// Release lets go of the last record's bytes; the last result is no longer valid.
+func (l *Line) Release() { l.decoder.Release() }
+
 // Walk takes one record through the line. The result is valid until the next Walk; its events may be kept, their
-// Sensitive may not.
-func (l *Line) Walk(rec *schemas.Record) *schemas.Result {
-	res := l.decoder.Decode(rec)
+// Sensitive may not. A bug of ours that one record brings out must not stop its partition for ever: the record is set aside,
+// and the result says where the bug is, without a word of the record.
+func (l *Line) Walk(rec *schemas.Record) (res *schemas.Result) {
+	defer func() {
+		if bug := recover(); bug != nil {
+			res = &schemas.Result{Reject: schemas.Malformed, Bug: schemas.FaultyLine()}
+		}
+	}()
+	res = l.decoder.Decode(rec)
+	l.finish(res)
+	return res
+}
+
+// finish enriches and classifies the events of a record.
+func (l *Line) finish(res *schemas.Result) {
 	for i := range res.Events {
 		d := &res.Events[i]
 		if d.Ignored {
@@ -45,7 +60,6 @@ func (l *Line) Walk(rec *schemas.Record) *schemas.Result {
 		l.enricher.Apply(&d.Event, &d.Sensitive)
 		l.classifier.Classify(&d.Event, &d.Sensitive)
 	}
-	return res
 }
 
 // Why is the evidence behind a walked event's failure, and CostDetail the sum behind its cost; for explain only.

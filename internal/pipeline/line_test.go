@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -186,6 +187,31 @@ func TestBadInputIsSetAsideAndStopsNobody(t *testing.T) {
 	r.until(fmt.Sprint(len(bad)), `select sum(ignored)::bigint from tracetally.partition_progress`)
 	for reason, n := range want {
 		r.until(fmt.Sprint(n), `select sum(to_offset - from_offset)::bigint from tracetally.quarantine where reason = $1`, string(reason))
+	}
+}
+
+func TestBugThatOneRecordBringsOutSetsItAside(t *testing.T) {
+	t.Parallel()
+	broken := &Line{decoder: schemas.NewDecoder(schemas.DecoderConfig{})} // nothing to enrich with: it panics
+	const secret = "text of a prompt"
+	res := broken.Walk(&schemas.Record{Value: []byte(`{"event":"$ai_generation","properties":{"$ai_input":"` + secret + `"}}`)})
+	if res.Reject != schemas.Malformed || len(res.Events) != 0 || !strings.HasPrefix(res.Bug, "enrich.") {
+		t.Errorf("reject %q, %d events, bug at %q", res.Reject, len(res.Events), res.Bug)
+	}
+}
+
+func TestBatchOfBadRecordsIsBounded(t *testing.T) {
+	t.Parallel()
+	b := builder{limit: 10, now: time.Now}
+	b.reset(0)
+	for i := range int64(10) {
+		if b.full() {
+			t.Fatalf("full after %d records", i)
+		}
+		b.record(&schemas.Record{Offset: i, Value: []byte("x")}, &schemas.Result{Reject: schemas.Malformed})
+	}
+	if !b.full() {
+		t.Error("not full after 10 records that cannot be used")
 	}
 }
 

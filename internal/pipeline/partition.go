@@ -38,6 +38,10 @@ type partition struct {
 
 	reader  *consumer.Reader
 	builder builder
+	// away: the log could not be read, and is to be looked at again before it is read on.
+	away bool
+	// suspected is the status of a halt that was seen once; it is looked at again before it is recorded.
+	suspected string
 	// toldCaughtUp is when PostgreSQL last heard that the partition stands at the end of its log.
 	toldCaughtUp time.Time
 	// pending is the batch that the committer has; there is at most one, and the next is prepared meanwhile.
@@ -67,7 +71,7 @@ func (p *partition) walk(ctx context.Context) error {
 		case ctx.Err() != nil:
 			p.end(err)
 			return nil
-		case errors.As(err, new(*haltError)):
+		case p.halted(err):
 			return p.halt(ctx, err)
 		case errors.Is(err, errFenced):
 			p.log.Warn("partition fenced, acquiring it again later")
@@ -80,6 +84,20 @@ func (p *partition) walk(ctx context.Context) error {
 		pause(ctx, rest+rand.N(rest)) //nolint:gosec // jitter
 	}
 	return nil
+}
+
+// halted tells whether to halt. What only one look says may come from a broker that is behind, so all but what PostgreSQL
+// knows already must be seen twice, with a pause between.
+func (p *partition) halted(err error) bool {
+	var h *haltError
+	if !errors.As(err, &h) {
+		return false
+	}
+	if h.recorded || p.suspected == h.status {
+		return true
+	}
+	p.suspected = h.status
+	return false
 }
 
 // end says what could not be committed when the walk was told to end; it is read again by the next owner.
@@ -97,7 +115,8 @@ func (p *partition) own(ctx context.Context) error {
 	}
 	p.log.Info("partition acquired", "next_offset", claim.Next)
 	p.metrics.Committed(claim.Next, time.Time{}) // so that a partition without traffic is not behind
-	p.builder = builder{claim: claim, limit: p.w.batchLimit(), now: p.w.now}
+	p.builder = builder{claim: claim, limit: p.w.batchLimit(), now: p.w.now, last: claim.Anchor}
+	p.away = false
 	p.builder.reset(claim.Next)
 	if err = p.position(ctx, claim); err == nil {
 		err = p.loop(ctx)
@@ -140,13 +159,18 @@ func (p *partition) step(ctx context.Context) error {
 	case errors.As(err, &outside):
 		return p.outOfRange(ctx, outside)
 	case errors.Is(err, consumer.ErrUnavailable): // it will pass, and the reader paces itself and warns
+		p.away = true
 	case err != nil:
 		return fmt.Errorf("read partition: %w", err)
 	default:
+		if p.away { // the topic may have been deleted and made anew meanwhile
+			return p.returned(ctx)
+		}
 		if err := p.chunk(ctx, &chunk); err != nil {
 			return err
 		}
-		if atEnd = chunk.To >= chunk.LastStable; atEnd {
+		atEnd = chunk.To >= chunk.LastStable
+		if atEnd && p.builder.empty() && p.pending == nil {
 			p.caughtUp(ctx)
 		}
 	}
@@ -187,12 +211,24 @@ func (p *partition) chunk(ctx context.Context, c *consumer.Chunk) error {
 	p.builder.advance(c.To)
 	p.builder.batch.LeaderEpoch = max(p.builder.batch.LeaderEpoch, c.LeaderEpoch)
 	p.metrics.Fetched(c.HighWatermark)
+	p.line.Release()
 	p.reader.Release()
 	return nil
 }
 
-// caughtUp lets PostgreSQL know, about once a minute, that the partition stands at the end of its log: one without traffic
-// would hold back the horizon of all. It is news, not a promise: a failure is tried again with the next look.
+// returned looks, after the log was away, whether it is still the one that was read; the reader then starts again.
+func (p *partition) returned(ctx context.Context) error {
+	if err := p.checkAnchor(ctx, p.builder.last); err != nil {
+		return err
+	}
+	p.away = false
+	p.reader = p.w.kafka.Reader(p.assigned.Topic, p.assigned.Partition, p.builder.batch.To)
+	return nil
+}
+
+// caughtUp lets PostgreSQL know, about once a minute, that all of the log is committed: a partition without traffic would
+// hold back the horizon of all. Said before the commit it would make the very records late that are being committed. It is
+// news, not a promise: a failure is tried again with the next look.
 func (p *partition) caughtUp(ctx context.Context) {
 	if p.w.now().Sub(p.toldCaughtUp) < caughtUpEvery {
 		return
@@ -284,9 +320,9 @@ func (p *partition) drain(ctx context.Context) error {
 	return nil
 }
 
-// charge is what a batch weighs in the budget of the worker: events, at least one.
+// charge is what a batch weighs in the budget of the worker, at least one.
 func charge(b *sink.Batch) int64 {
-	return min(max(int64(len(b.Events)), 1), budgetEvents)
+	return min(max(int64(b.Weight()), 1), budgetEvents)
 }
 
 func pause(ctx context.Context, d time.Duration) {

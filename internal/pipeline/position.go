@@ -50,17 +50,28 @@ func (p *partition) position(ctx context.Context, claim sink.Claim) error {
 	if err := p.within(ctx, b); err != nil {
 		return err
 	}
-	if len(claim.Anchor.Hash) == 0 || claim.Anchor.Offset < b.LogStart {
+	if claim.Anchor.Offset < b.LogStart {
 		return nil
 	}
 	return p.checkAnchor(ctx, claim.Anchor)
 }
 
 // checkAnchor reads the record below the next offset again: a topic that was deleted and filled anew has another there.
-// A record that is gone (compacted) proves nothing.
+// A record that is gone (compacted, trimmed) proves nothing.
 func (p *partition) checkAnchor(ctx context.Context, a sink.Anchor) error {
-	chunk, err := p.w.kafka.Reader(p.assigned.Topic, p.assigned.Partition, a.Offset).Next(ctx)
-	if err != nil {
+	if len(a.Hash) == 0 {
+		return nil
+	}
+	reader := p.w.kafka.Reader(p.assigned.Topic, p.assigned.Partition, a.Offset)
+	defer reader.Release()
+	chunk, err := reader.Next(ctx)
+	var outside *consumer.OutOfRange
+	switch {
+	case errors.As(err, &outside) && a.Offset < outside.Log.LogStart:
+		return nil
+	case errors.As(err, &outside):
+		return p.within(ctx, outside.Log)
+	case err != nil:
 		return fmt.Errorf("read the last counted record again: %w", err)
 	}
 	if len(chunk.Records) == 0 || chunk.Records[0].Offset != a.Offset {

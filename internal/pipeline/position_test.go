@@ -3,9 +3,12 @@ package pipeline
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 const anyCall = `{"event":"llm_request_completed","uuid":"0197a0b0-0000-7000-8000-%012d","timestamp":"2026-11-22T02:23:58Z","properties":{"trace_id":"t","model":"gpt-4.1-mini","provider":"openai","input_tokens":1284,"output_tokens":312,"status":"success"}}`
@@ -141,4 +144,63 @@ func TestLatestIsResolvedOnceAndNewPartitionsStartAtEarliest(t *testing.T) {
 	w.close()
 	r.until("0", `select start_offset from tracetally.partition_progress where partition = 2`)
 	r.until("4", `select sum(calls)::bigint from tracetally.calls_1m`)
+}
+
+func TestLogReplacedWhileItIsReadHaltsThePartition(t *testing.T) {
+	t.Parallel()
+	const topic = "swapped-live"
+	r := newRig(t, map[string]int32{topic: 1})
+	r.calls(topic, 0, 0, 5)
+	w := r.start(r.config(topic))
+	r.accounted(topic, 5)
+	r.recreate(topic, 1)
+	r.produce(agedCalls(topic, 1, 100, 20, time.Now())...) // beyond where the worker stands
+	r.until(statusReplaced, `select status from tracetally.partition_progress`)
+	w.close()
+	r.until("5", `select sum(calls)::bigint from tracetally.calls_1m`)
+}
+
+func TestTopicBornLaterStartsAtEarliest(t *testing.T) {
+	t.Parallel()
+	const there, later = "there", "later"
+	r := newRig(t, map[string]int32{there: 1})
+	cfg := r.config(there, later)
+	cfg.From = Start{Latest: true}
+	cfg.Kafka.PartitionWatch = cfg.Kafka.MaxWait
+	r.calls(there, 0, 0, 2)
+	w := r.start(cfg)
+	r.until("2", `select start_offset from tracetally.partition_progress where topic = $1`, there)
+	if _, err := r.admin().CreateTopic(t.Context(), 1, 1, nil, later); err != nil {
+		t.Fatal(err)
+	}
+	r.calls(later, 0, 10, 5)
+	r.accounted(later, 5)
+	w.close()
+	r.until("0", `select start_offset from tracetally.partition_progress where topic = $1`, later)
+}
+
+func TestPartitionWithoutALeaderKeepsNoOtherFromStarting(t *testing.T) {
+	t.Parallel()
+	const topic = "half"
+	r := newRig(t, map[string]int32{topic: 2})
+	r.calls(topic, 0, 0, 3)
+	fake := r.kafka.Fake()
+	fake.ControlKey(int16(kmsg.ListOffsets), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		fake.KeepControl()
+		ask := req.(*kmsg.ListOffsetsRequest)
+		if ask.Topics[0].Partitions[0].Partition != 1 {
+			return nil, nil, false
+		}
+		res := ask.ResponseKind().(*kmsg.ListOffsetsResponse)
+		answer := kmsg.NewListOffsetsResponseTopic()
+		answer.Topic = topic
+		part := kmsg.NewListOffsetsResponseTopicPartition()
+		part.Partition, part.ErrorCode = 1, kerr.LeaderNotAvailable.Code
+		answer.Partitions = append(answer.Partitions, part)
+		res.Topics = append(res.Topics, answer)
+		return res, nil, true
+	})
+	w := r.start(r.config(topic))
+	r.accounted(topic, 3)
+	w.close()
 }

@@ -3,17 +3,28 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"math/bits"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
-// Start says where a partition starts at first sight. It is resolved once, for all partitions that the topic then has, and
-// frozen in PostgreSQL, so that "latest" does not move with every restart. A partition that joins the topic later starts at
-// earliest, whatever Start says: it was born after the pipeline, and everything in it is new.
+// Start says where the partitions of a topic start that the pipeline meets for the first time. It is resolved once and frozen
+// in PostgreSQL, so that "latest" does not move with every restart. It holds for what is there when the worker starts: a
+// partition or topic that comes later was born after the pipeline, everything in it is new, and it starts at earliest.
 type Start struct {
 	// Latest starts at the end. At, when set, starts at the first record of that time or later. Neither is earliest.
 	Latest bool
 	At     time.Time
 }
+
+const (
+	// lookTimeout bounds what a partition may take to say where its log begins and ends, when its topic is met.
+	lookTimeout = 10 * time.Second
+	// looksAtOnce is how many partitions of a topic are asked at a time.
+	looksAtOnce = 8
+)
 
 // ParseStart reads earliest, latest, or an RFC 3339 time.
 func ParseStart(s string) (Start, error) {
@@ -30,30 +41,82 @@ func ParseStart(s string) (Start, error) {
 	return Start{At: at}, nil
 }
 
-// start is what acquire asks when PostgreSQL has never seen the partition.
-func (p *partition) start(ctx context.Context) (int64, error) {
-	topic := p.assigned.Topic
-	known, err := p.w.store.TopicKnown(ctx, topic)
+// awaitTopics notes the partitions of every topic before any of them is read. Each row holds the horizon back until its
+// partition has shown a time: if rows came one by one, a topic of old records whose row comes late would find a horizon that
+// newer topics have moved, and be late as a whole.
+func (w *worker) awaitTopics(ctx context.Context) error {
+	for failures := 0; ctx.Err() == nil; failures++ {
+		err := w.meetTopics(ctx)
+		if err == nil || w.fatal(err) {
+			return err
+		}
+		if bits.OnesCount(uint(failures)) <= 1 {
+			w.log.Warn("waiting for the topics", "failures", failures+1, "err", err)
+		}
+		pause(ctx, w.retryPause<<min(failures, 4))
+	}
+	return nil
+}
+
+func (w *worker) meetTopics(ctx context.Context) error {
+	cluster, err := w.kafka.ClusterID(ctx)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	if known {
-		return p.w.resolve(ctx, Start{}, topic, p.assigned.Partition)
-	}
-	partitions, err := p.w.kafka.Partitions(ctx, topic)
-	if err != nil {
-		return 0, err
-	}
-	starts := map[int32]int64{}
-	for _, id := range append(partitions, p.assigned.Partition) {
-		if starts[id], err = p.w.resolve(ctx, p.w.cfg.From, topic, id); err != nil {
-			return 0, err
+	for _, topic := range w.cfg.Kafka.Topics {
+		if err := w.meet(ctx, cluster, topic); err != nil {
+			return fmt.Errorf("meet topic %s: %w", topic, err)
 		}
 	}
-	if err := p.w.store.AddTopic(ctx, topic, p.cluster, starts); err != nil {
-		return 0, err
+	return nil
+}
+
+// meet notes the partitions of a topic that is new to PostgreSQL, with their starts. One that does not answer in time stops
+// nobody: it gets its row, and the same start, when it is assigned.
+func (w *worker) meet(ctx context.Context, cluster, topic string) error {
+	partitions, err := w.kafka.Partitions(ctx, topic)
+	if err != nil || len(partitions) == 0 {
+		return err
 	}
-	return starts[p.assigned.Partition], nil
+	if known, err := w.store.TopicKnown(ctx, topic); known || err != nil {
+		return err
+	}
+	var mu sync.Mutex
+	starts := map[int32]int64{}
+	var looks errgroup.Group
+	looks.SetLimit(looksAtOnce)
+	for _, id := range partitions {
+		looks.Go(func() error {
+			look, cancel := context.WithTimeout(ctx, lookTimeout)
+			defer cancel()
+			offset, err := w.resolve(look, w.cfg.From, topic, id)
+			if err != nil {
+				w.log.Warn("partition does not say where it starts", "topic", topic, "partition", id, "err", err)
+				w.unseen.Store(topicPartition{topic, id}, true)
+				return nil
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			starts[id] = offset
+			return nil
+		})
+	}
+	_ = looks.Wait() // every look has answered for itself
+	return w.store.AddTopic(ctx, topic, cluster, starts)
+}
+
+type topicPartition struct {
+	topic     string
+	partition int32
+}
+
+// start is what acquire asks when PostgreSQL has never seen the partition.
+func (p *partition) start(ctx context.Context) (int64, error) {
+	from := Start{}
+	if _, unseen := p.w.unseen.Load(topicPartition{p.assigned.Topic, p.assigned.Partition}); unseen {
+		from = p.w.cfg.From
+	}
+	return p.w.resolve(ctx, from, p.assigned.Topic, p.assigned.Partition)
 }
 
 // resolve asks Kafka for the offset that a start means now.
@@ -66,7 +129,7 @@ func (w *worker) resolve(ctx context.Context, s Start, topic string, partition i
 		return 0, err
 	}
 	if s.Latest {
-		return b.HighWatermark, nil
+		return b.LastStable, nil
 	}
 	return b.LogStart, nil
 }

@@ -24,6 +24,10 @@ import (
 // prepared meanwhile. An event takes about 1.3 KB with its strings, so the two are some 60 MB.
 const budgetEvents = 24_000
 
+// commitGrace bounds the last commit after the partitions have used up their own grace: stopping takes little longer than
+// Config.Drain when PostgreSQL does not answer.
+const commitGrace = time.Second
+
 // worker is one process of the pipeline: what the partitions share.
 type worker struct {
 	cfg       Config
@@ -42,7 +46,9 @@ type worker struct {
 	// commitCtx outlives the partitions, so that what they hold when they stop is still written.
 	commitCtx context.Context //nolint:containedctx // the committer's, not a request's
 	offers    sync.WaitGroup
-	stop      context.CancelCauseFunc
+	// unseen are partitions that did not answer when their topic was met; they start where the others did.
+	unseen sync.Map
+	stop   context.CancelCauseFunc
 }
 
 // Run is a worker: it consumes until ctx ends, then drains and returns nil. It returns an error when it cannot start or
@@ -76,7 +82,7 @@ func Run(ctx context.Context, cfg Config, rules *classify.Classifier) error {
 		budget: semaphore.NewWeighted(budgetEvents), retryPause: time.Second,
 	}
 	w.committer = sink.NewCommitter(store, sink.CommitterConfig{
-		Interval: cfg.CommitInterval, MaxEvents: budgetEvents / 2, Grace: cfg.Drain, Observe: w.observe,
+		Interval: cfg.CommitInterval, MaxEvents: budgetEvents / 2, Grace: commitGrace, Observe: w.observe,
 	})
 	return w.run(ctx, server)
 }
@@ -94,6 +100,9 @@ func (w *worker) run(ctx context.Context, server *alerts.Server) error {
 	background.Go(func() error { return w.alive(server.Run(commitCtx)) })
 
 	err := w.awaitStore(ctx)
+	if err == nil {
+		err = w.awaitTopics(ctx)
+	}
 	if err == nil {
 		err = w.kafka.Run(ctx, w.assigned)
 	}
@@ -158,5 +167,5 @@ func (w *worker) batchLimit() int {
 // fatal tells whether an error must stop the worker loudly: a bug that the database refused, tables of another version, or
 // tables that were filled from another Kafka cluster.
 func (w *worker) fatal(err error) bool {
-	return errors.Is(err, sink.ErrInvariant) || errors.Is(err, sink.ErrSchemaVersion) || errors.Is(err, sink.ErrOtherCluster)
+	return errors.Is(err, sink.ErrInvariant) || errors.Is(err, sink.ErrBadBatch) || errors.Is(err, sink.ErrSchemaVersion) || errors.Is(err, sink.ErrOtherCluster)
 }
