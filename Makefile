@@ -3,10 +3,10 @@ GO      ?= go
 BIN     := bin
 LDFLAGS := -s -w -X main.version=$(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: run build test check vet lint licences generated race bench clean
+.PHONY: run build test check vet lint licences generated faults fuzz race bench clean
 
 run: ## start the demo: embedded Kafka and PostgreSQL, a worker, real traffic (ARGS="--for 60s")
-	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/tracetally-demo ./cmd/tracetally-demo
+	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/...
 	@exec $(BIN)/tracetally-demo $(ARGS)
 
 build: ## both programs into bin/
@@ -21,11 +21,18 @@ vet:
 	$(GO) vet ./...
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not gofmt'ed:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
 
-lint: ## golangci-lint, pinned in tools/go.mod
-	$(GO) tool -modfile=tools/go.mod golangci-lint run
+lint: ## golangci-lint, pinned in internal/tools/go.mod
+	$(GO) tool -modfile=internal/tools/go.mod golangci-lint run
 
 generated: ## generated files are what their generators make
 	$(GO) test -run 'UpToDate' ./...
+
+faults: ## the long form of the kill test: KILLS=40 workers killed while traffic flows, then every figure compared
+	TRACETALLY_KILLS=$(or $(KILLS),40) TRACETALLY_SEED=$(SEED) $(GO) test -count=1 -timeout 30m -v -run TestKilledWorkers ./internal/pipeline
+
+fuzz: ## each fuzz target for FUZZTIME=60s, one after the other
+	@for pkg in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+		echo "== $$pkg $$f"; $(GO) test -run xxx -fuzz "^$$f$$" -fuzztime $(or $(FUZZTIME),60s) $$pkg || exit 1; done; done
 
 race: ## the concurrent parts under the race detector
 	$(GO) test -race -short -timeout 15m ./consumer/... ./sink/... ./alerts/... ./internal/pipeline/...

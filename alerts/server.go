@@ -96,14 +96,22 @@ func (s *Server) Run(ctx context.Context) error {
 	return err
 }
 
-// listen refuses what is not loopback before it listens, and again by the address that a name turned out to mean.
-func listen(addr string, remote bool) (net.Listener, error) {
+// CheckAddr tells what is wrong with an address before anything listens: it must be host:port, and loopback unless remote.
+func CheckAddr(addr string, remote bool) error {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if !remote && host != "localhost" && !loopback(host) {
-		return nil, ErrNotLoopback
+		return ErrNotLoopback
+	}
+	return nil
+}
+
+// listen refuses what is not loopback before it listens, and again by the address that a name turned out to mean.
+func listen(addr string, remote bool) (net.Listener, error) {
+	if err := CheckAddr(addr, remote); err != nil {
+		return nil, err
 	}
 	l, err := net.Listen("tcp", addr)
 	if err != nil {

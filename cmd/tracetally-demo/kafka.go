@@ -35,7 +35,7 @@ type broker struct {
 // startKafka starts the broker and makes the topics of the traffic.
 func startKafka(ctx context.Context, port int, keep retention) (*broker, error) {
 	cluster, err := kfake.NewCluster(
-		kfake.NumBrokers(1), kfake.Ports(port), kfake.ClusterID("tracetally-demo"),
+		kfake.NumBrokers(1), kfake.Ports(port), kfake.ClusterID("tracetally-demo"), kfake.AllowAutoTopicCreation(),
 		kfake.BrokerConfigs(map[string]string{"log.cleaner.backoff.ms": milliseconds(keep.every)}),
 	)
 	if err != nil {

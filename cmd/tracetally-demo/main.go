@@ -48,7 +48,7 @@ func run(o options, out, errOut io.Writer, terminal bool) int {
 	}
 	stop := newStopper()
 	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE) // PIPE: who read our lines has gone
 	listener := make(chan struct{})
 	go func() {
 		defer close(listener)

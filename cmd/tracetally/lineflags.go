@@ -23,6 +23,7 @@ type lineFlags struct {
 	Alias         map[string]string `help:"Price the model FROM as TO (an Azure deployment's name, for example). May be repeated." placeholder:"FROM=TO" mapsep:"none"`
 	TraceURL      string            `name:"trace-url" help:"Link to a trace, with {trace_id} in it, for events that bring none." placeholder:"URL"`
 	HashKeyFile   string            `help:"File with the key (16 bytes or more) for the hashes of users and inputs; or the key itself in TRACETALLY_HASH_KEY. Changing it changes every hash." placeholder:"FILE" type:"existingfile"`
+	NoMessages    bool              `help:"Keep no words of an error: without it the redacted message, at most 200 bytes, of each error group's first error is kept."`
 	MaxValueBytes int               `help:"A record with a larger value is quarantined as oversize." default:"8388608"`
 }
 
@@ -58,7 +59,7 @@ func (f *lineFlags) config(file *configFile) (pipeline.LineConfig, *classify.Cla
 	}
 	book, err := f.book()
 	errs = append(errs, err)
-	rules, err := classify.New(classify.Config{})
+	rules, err := classify.New(classify.Config{NoMessages: f.NoMessages})
 	errs = append(errs, err)
 	topics, err := file.topicDefaults()
 	errs = append(errs, err)

@@ -7,9 +7,11 @@ import (
 	"log/slog"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/tracetally/tracetally/alerts"
 	"github.com/tracetally/tracetally/consumer"
 	"github.com/tracetally/tracetally/internal/pipeline"
 	"github.com/tracetally/tracetally/sink"
@@ -99,6 +101,7 @@ type runCmd struct {
 	BatchEvents    int           `help:"A partition offers its batch to the committer at this many events..." default:"4000"`
 	BatchAge       time.Duration `help:"...or when its oldest record has waited this long." default:"200ms"`
 	CommitInterval time.Duration `help:"How often the worker commits what its partitions offer." default:"500ms"`
+	MaxBatchBytes  int           `help:"A batch of Kafka that is larger, as sent or unpacked, is quarantined as bad_compression or bad_batch." default:"33554432"`
 	Drain          time.Duration `help:"How long stopping may take; what is in hand is committed within it." default:"10s"`
 	Retention      time.Duration `help:"How far back events are told apart from their duplicates; older ones are counted as late." default:"168h"`
 	HaltOnGap      bool          `help:"Halt a partition whose records Kafka deleted before they were read, instead of noting a gap and going on."`
@@ -107,15 +110,9 @@ type runCmd struct {
 // Run consumes until ctx ends.
 func (c *runCmd) Run(ctx context.Context, std *streams, file *configFile) error {
 	cfg, err := c.config()
-	if err != nil {
-		return err
-	}
 	line, rules, lineErr := c.lineFlags.config(file)
-	if len(line.Enrich.HashKey) == 0 && !c.NoUsers && lineErr == nil {
-		lineErr = errors.New("hash-key-file: required, so that users can be told apart without storing who they are (openssl rand -hex 32 > FILE); or --no-users")
-	}
-	if lineErr != nil {
-		return lineErr
+	if err := errors.Join(err, lineErr); err != nil {
+		return err
 	}
 	cfg.Line = line
 	cfg.Logger = c.logger(std)
@@ -149,7 +146,14 @@ func (c *runCmd) config() (pipeline.Config, error) {
 	}
 	check(len(c.Brokers) > 0, "brokers: required, for example 127.0.0.1:9092")
 	check(len(c.Topics) > 0, "topics: required, for example events_plugin_ingestion_ai,exceptions_ingestion")
+	check(!slices.Contains(c.Topics, "") && !slices.Contains(c.Brokers, ""), "topics, brokers: none may be empty")
+	check(c.NoUsers || c.HashKeyFile != "" || os.Getenv("TRACETALLY_HASH_KEY") != "", "hash-key-file: required, so that users can be told "+
+		"apart without storing who they are (openssl rand -hex 32 > FILE); or --no-users")
+	if err := alerts.CheckAddr(c.Listen, c.ListenRemote); err != nil {
+		errs = append(errs, fmt.Errorf("listen: %w", err))
+	}
 	check(c.BatchEvents >= 1 && c.BatchEvents <= 50_000, "batch-events: must be 1 to 50000, got %d", c.BatchEvents)
+	check(c.MaxBatchBytes >= 1<<20 && c.MaxBatchBytes <= 512<<20, "max-batch-bytes: must be 1048576 to 536870912, got %d", c.MaxBatchBytes)
 	check(within(c.BatchAge, 10*time.Millisecond, time.Minute), "batch-age: must be 10ms to 1m, got %v", c.BatchAge)
 	check(within(c.CommitInterval, 10*time.Millisecond, time.Minute), "commit-interval: must be 10ms to 1m, got %v", c.CommitInterval)
 	check(within(c.Drain, time.Second, 10*time.Minute), "drain: must be 1s to 10m, got %v", c.Drain)
@@ -162,9 +166,9 @@ func (c *runCmd) config() (pipeline.Config, error) {
 		errs = append(errs, fmt.Errorf("from: %w", err))
 	}
 	return pipeline.Config{
-		Kafka: consumer.Config{Brokers: c.Brokers, GroupID: c.Group, Topics: c.Topics, ClientID: "tracetally",
+		Kafka: consumer.Config{Brokers: c.Brokers, GroupID: c.Group, Topics: c.Topics, ClientID: "tracetally", MaxBatchBytes: c.MaxBatchBytes,
 			SessionTimeout: c.SessionTimeout, RebalanceTimeout: c.SessionTimeout},
-		Sink: sink.Config{URL: url, Retention: c.Retention},
+		Sink: sink.Config{URL: url, Retention: c.Retention, Worker: workerName()},
 		From: from, BatchEvents: c.BatchEvents, BatchAge: c.BatchAge, CommitInterval: c.CommitInterval, Drain: c.Drain,
 		HaltOnGap: c.HaltOnGap, MetricsAddr: c.Listen, AllowRemote: c.ListenRemote, Version: version,
 	}, errors.Join(errs...)

@@ -25,5 +25,5 @@
 //     TestReplacedLogHaltsThePartition
 //   - G6 metrics follow the commit, and old backlog moves none: TestMetricsNeverLeadTheTables,
 //     TestOldBacklogMovesNoAlertSeries
-//   - G7 text of prompts, outputs and errors goes nowhere: TestCanaryTextReachesNothing
+//   - G7 text of prompts and outputs goes nowhere, secrets in the text of errors neither: TestCanaryTextReachesNothing
 package pipeline

@@ -75,8 +75,12 @@ func (w *worker) meetTopics(ctx context.Context) error {
 // nobody: it gets its row, and the same start, when it is assigned.
 func (w *worker) meet(ctx context.Context, cluster, topic string) error {
 	partitions, err := w.kafka.Partitions(ctx, topic)
-	if err != nil || len(partitions) == 0 {
+	if err != nil {
 		return err
+	}
+	if len(partitions) == 0 {
+		w.log.Warn("topic does not exist, it is read when it appears", "topic", topic)
+		return nil
 	}
 	if known, err := w.store.TopicKnown(ctx, topic); known || err != nil {
 		return err

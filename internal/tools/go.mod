@@ -1,4 +1,4 @@
-module github.com/tracetally/tracetally/tools
+module github.com/tracetally/tracetally/internal/tools
 
 go 1.26.0
 
