@@ -16,6 +16,9 @@ const (
 	DefaultDrain          = 10 * time.Second
 	DefaultMetricsAddr    = "127.0.0.1:9464"
 	DefaultFreshWindow    = 5 * time.Minute
+	// DefaultFetchBytes is less than the consumer's own, because every partition that has a backlog holds about four times
+	// as much: the answer, the batch unpacked, its records.
+	DefaultFetchBytes = 256 << 10
 )
 
 // Config is everything a worker needs. Zero values mean the defaults above.
@@ -52,6 +55,7 @@ func (c Config) withDefaults() Config {
 	c.Drain = orDefault(c.Drain, DefaultDrain)
 	c.MetricsAddr = orDefault(c.MetricsAddr, DefaultMetricsAddr)
 	c.FreshWindow = orDefault(c.FreshWindow, DefaultFreshWindow)
+	c.Kafka.FetchBytes = orDefault(c.Kafka.FetchBytes, DefaultFetchBytes)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -102,7 +102,7 @@ func (p *partition) halted(err error) bool {
 
 // end says what could not be committed when the walk was told to end; it is read again by the next owner.
 func (p *partition) end(err error) {
-	if err != nil && !errors.Is(err, errFenced) {
+	if errors.Is(err, errUncommitted) {
 		p.log.Warn("partition left with a batch that was not committed", "err", err)
 	}
 }
@@ -268,6 +268,7 @@ func (p *partition) offer(ctx context.Context) error {
 		return err
 	}
 	p.pending = o
+	p.builder.limit = p.w.batchLimit() // others may have come or gone
 	p.builder.reset(b.To)
 	p.w.offers.Go(func() {
 		defer close(o.done)
@@ -311,13 +312,14 @@ func (p *partition) committed(o *offered) {
 func (p *partition) drain(ctx context.Context) error {
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.w.cfg.Drain)
 	defer cancel()
-	if err := p.offer(grace); err != nil {
-		return fmt.Errorf("drain partition: %w", err)
+	err := p.offer(grace)
+	if err == nil {
+		err = p.settle(grace)
 	}
-	if err := p.settle(grace); err != nil {
-		return fmt.Errorf("drain partition: %w", err)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%w within %v: %w", errUncommitted, p.w.cfg.Drain, err)
 	}
-	return nil
+	return err
 }
 
 // charge is what a batch weighs in the budget of the worker, at least one.
