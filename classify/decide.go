@@ -74,9 +74,9 @@ func (r *rule) holds(f *facts) depth {
 		}
 		return d != absent
 	}
-	if hold(r.codeDepth(f)) && hold(r.textDepth(f)) && hold(typeDepth(r.types, len(r.Type) > 0, f)) &&
+	if hold(deepest(r.Code, f.codes)) && hold(r.textDepth(f)) && hold(typeDepth(r.types, len(r.Type) > 0, f)) &&
 		hold(hitDepth(r.frame, f.hits[inFrames])) && hold(hitDepth(r.context, f.hits[inContext])) &&
-		hold(r.statusDepth(f)) && hold(r.hintDepth(f)) && !r.refuted(f) {
+		hold(deepest(r.Status, f.statuses)) && hold(r.hintDepth(f)) && !r.refuted(f) {
 		return r.patternDepth(f, lead)
 	}
 	return 0
@@ -85,13 +85,14 @@ func (r *rule) holds(f *facts) depth {
 // absent is the depth of a condition that was asked for and does not hold; 0 is one that was not asked for.
 const absent depth = -1
 
-func (r *rule) codeDepth(f *facts) depth {
-	if len(r.Code) == 0 {
+// deepest is the depth of the deepest of some facts that a condition asks for, any of which will do.
+func deepest[K comparable](asked []K, found map[K]depth) depth {
+	if len(asked) == 0 {
 		return 0
 	}
 	best := absent
-	for _, code := range r.Code {
-		if d := f.codes[code]; d > 0 {
+	for _, k := range asked {
+		if d := found[k]; d > 0 {
 			best = max(best, d)
 		}
 	}
@@ -164,19 +165,6 @@ func (t typeName) find(types map[string]depth) depth {
 	best := depth(0)
 	for name, d := range types {
 		if t.prefix && strings.HasPrefix(name, t.name) || t.postfix && strings.HasSuffix(name, t.name) {
-			best = max(best, d)
-		}
-	}
-	return best
-}
-
-func (r *rule) statusDepth(f *facts) depth {
-	if len(r.Status) == 0 {
-		return 0
-	}
-	best := absent
-	for _, s := range r.Status {
-		if d := f.statuses[s]; d > 0 {
 			best = max(best, d)
 		}
 	}

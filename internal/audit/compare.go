@@ -54,21 +54,14 @@ func topicBooks(b traffic.Books, topic string) RecordVerdicts {
 }
 
 func compareVerdicts(prefix string, want, got RecordVerdicts) []Check {
-	var checks []Check
-	for _, v := range []struct {
-		what            string
-		produced, found int64
-	}{
-		{"counted", want.Counted, got.Counted},
-		{"duplicate", want.Duplicate, got.Duplicate},
-		{"quarantined", want.Quarantined, got.Quarantined},
-		{"ignored", want.Ignored, got.Ignored},
-		{"late", want.Late, got.Late},
-		{"gap", want.Gap, got.Gap},
-	} {
-		checks = append(checks, number(prefix+v.what, v.produced, v.found))
+	return []Check{
+		number(prefix+"counted", want.Counted, got.Counted),
+		number(prefix+"duplicate", want.Duplicate, got.Duplicate),
+		number(prefix+"quarantined", want.Quarantined, got.Quarantined),
+		number(prefix+"ignored", want.Ignored, got.Ignored),
+		number(prefix+"late", want.Late, got.Late),
+		number(prefix+"gap", want.Gap, got.Gap),
 	}
-	return checks
 }
 
 // agreeing counts the partitions of a topic in which every offset sent has the verdict that it should have.
@@ -114,23 +107,18 @@ func compareCounts(prefix string, produced, found map[string]int64) []Check {
 }
 
 func compareCalls(want traffic.CallBooks, got CallsFound) []Check {
-	var checks []Check
-	for _, c := range []struct {
-		what            string
-		produced, found int64
-	}{
-		{"calls", want.Calls, got.Calls},
-		{"calls: failed", want.Failed, got.Failed},
-		{"calls: without a price", want.Unpriced, got.Unpriced},
-		{"tokens: input", want.InputTokens, got.Input},
-		{"tokens: output", want.OutputTokens, got.Output},
-		{"tokens: read from cache", want.CacheRead, got.CacheRead},
-		{"tokens: written to cache", want.CacheWrite, got.CacheWrite},
-		{"tokens: reasoning", want.ReasoningTokens, got.Reasoning},
-	} {
-		checks = append(checks, number(c.what, c.produced, c.found))
+	return []Check{
+		number("calls", want.Calls, got.Calls),
+		number("calls: failed", want.Failed, got.Failed),
+		number("calls: without a price", want.Unpriced, got.Unpriced),
+		number("tokens: input", want.InputTokens, got.Input),
+		number("tokens: output", want.OutputTokens, got.Output),
+		number("tokens: read from cache", want.CacheRead, got.CacheRead),
+		number("tokens: written to cache", want.CacheWrite, got.CacheWrite),
+		number("tokens: reasoning", want.ReasoningTokens, got.Reasoning),
+		money("cost, USD", want.CostUSD, got.CostUSD),
+		money("wasted on failures, USD", want.WastedUSD, got.WastedUSD),
 	}
-	return append(checks, money("cost, USD", want.CostUSD, got.CostUSD), money("wasted on failures, USD", want.WastedUSD, got.WastedUSD))
 }
 
 // money compares exactly, whatever the number of decimals, and shows twelve: the traffic's prices have no more.
