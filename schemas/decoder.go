@@ -67,8 +67,15 @@ func (d *Decoder) Release() {
 	d.outer, d.inner, d.recovered = shape{}, shape{}, properties{}
 	d.stack.release()
 	clear(d.inputs[:cap(d.inputs)])
-	clear(d.result.Events[:cap(d.result.Events)])
-	d.result = Result{Events: d.result.Events[:0]}
+	if cap(d.scratch) > maxKeptScratch {
+		d.scratch = nil
+	}
+	events := d.result.Events[:0]
+	if cap(events) > maxKeptEvents {
+		events = nil
+	}
+	clear(events[:cap(events)])
+	d.result = Result{Events: events}
 }
 
 func (d *Decoder) begin(rec *Record) {

@@ -35,7 +35,7 @@ func (b *builder) reset(from int64) {
 // recycle takes back the memory of a batch that is committed and that nobody looks at any more. A batch that used little
 // of its memory gives it up, so that a partition whose backlog is done does not hold on to it.
 func (b *builder) recycle(done *sink.Batch) {
-	if len(done.Events) < cap(done.Events)/4 {
+	if len(done.Events) < cap(done.Events)/4 || cap(done.Events) > 2*b.limit {
 		return
 	}
 	clear(done.Events) // the strings of the old events must not live on behind the new ones

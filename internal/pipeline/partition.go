@@ -160,6 +160,7 @@ func (p *partition) step(ctx context.Context) error {
 		if err := p.chunk(ctx, &chunk); err != nil {
 			return err
 		}
+		p.suspected = "" // the log is there and goes on from where we stand
 		atEnd = chunk.To >= chunk.LastStable
 		if atEnd && p.builder.empty() && p.pending == nil {
 			p.caughtUp(ctx)
@@ -204,6 +205,10 @@ func (p *partition) chunk(ctx context.Context, c *consumer.Chunk) error {
 	p.metrics.Fetched(c.HighWatermark)
 	p.line.Release()
 	p.reader.Release()
+	if p.builder.full() {
+		p.builder.batch.Urgent = true
+		return p.offer(ctx)
+	}
 	return nil
 }
 

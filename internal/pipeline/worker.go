@@ -104,7 +104,7 @@ func (w *worker) run(ctx context.Context, server *alerts.Server) error {
 	if err == nil {
 		err = w.awaitTopics(ctx)
 	}
-	if err == nil {
+	if err == nil && ctx.Err() == nil {
 		err = w.kafka.Run(ctx, w.assigned)
 	}
 	stopCommits() // every partition has settled or used up its grace: what is still open now is unknown, and read again
