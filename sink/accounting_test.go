@@ -131,7 +131,7 @@ func TestStartIsResolvedOnceAndFrozen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	never := func(context.Context) (int64, error) { return 0, errors.New("asked again") }
+	never := func(context.Context, bool) (int64, error) { return 0, errors.New("asked again") }
 	second, err := s.Acquire(t.Context(), "a", 0, "cluster", never)
 	if err != nil {
 		t.Fatal(err)
@@ -373,5 +373,35 @@ join pg_class c on c.oid = i.inhrelid
 where i.inhparent = 'tracetally.ledger'::regclass and pg_get_expr(c.relpartbound, c.oid) like '%2026-03-15%'`
 	if n := one[int](t, s, partitions); n != 1 {
 		t.Errorf("%d partitions for tomorrow, want 1", n)
+	}
+}
+
+func TestPartitionThatDidNotSayWhereItStartsHoldsTheHorizonAndKeepsItsStart(t *testing.T) {
+	t.Parallel()
+	s := openStore(t, atNoon())
+	if err := s.AddTopic(t.Context(), "a", "cluster", map[int32]int64{0: 7, 1: Unplaced}); err != nil {
+		t.Fatal(err)
+	}
+	c := acquire(t, s, "a", 0)
+	commit(t, s, &Batch{Claim: c, From: 7, To: 8, FirstTime: noon(), Watermark: noon()})
+	if err := s.AdvanceHorizon(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if at, ok, err := s.Horizon(t.Context()); ok || err != nil {
+		t.Errorf("horizon %v, %v while a partition has shown nothing", at, err)
+	}
+	var wasThere bool
+	late, err := s.Acquire(t.Context(), "a", 1, "cluster", func(_ context.Context, met bool) (int64, error) {
+		wasThere = met
+		return 42, nil
+	})
+	if err != nil || !wasThere || late.Next != 42 || late.StartOffset != 42 || late.Status != StatusRunning {
+		t.Errorf("claim %+v, met %v, %v", late, wasThere, err)
+	}
+	if _, err := s.Acquire(t.Context(), "a", 2, "cluster", func(_ context.Context, met bool) (int64, error) {
+		wasThere = met
+		return 0, nil
+	}); err != nil || wasThere {
+		t.Errorf("a partition that came later counts as met: %v, %v", wasThere, err)
 	}
 }

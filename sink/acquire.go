@@ -9,24 +9,32 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// StatusRunning is the status of a partition that may be read. Any other word says why it is halted.
-const StatusRunning = "running"
+// StatusRunning is the status of a partition that may be read. Any other word says why it is halted, but for statusUnplaced:
+// the partition was there when its topic was met, and did not say then where it starts. Its row holds the horizon.
+const (
+	StatusRunning  = "running"
+	statusUnplaced = "unplaced"
+)
 
-// Start resolves where a partition begins. It is asked only when the partition was never seen before; the answer is kept
-// for good.
-type Start func(ctx context.Context) (int64, error)
+// Start resolves where a partition begins; the answer is kept for good. met tells that the partition was there when its topic
+// was met; else it came later.
+type Start func(ctx context.Context, met bool) (int64, error)
 
 // Acquire takes a partition from whoever has it: from now on only commits with the returned claim succeed. It waits for a
 // commit in progress, so Next is what that commit left. The caller looks at Status and compares Anchor and LeaderEpoch with
 // the log before it reads. A partition of another cluster than clusterID is not taken: ErrOtherCluster.
 func (s *Store) Acquire(ctx context.Context, topic string, partition int32, clusterID string, start Start) (Claim, error) {
 	claim, err := s.take(ctx, topic, partition, clusterID)
-	if !errors.Is(err, pgx.ErrNoRows) {
+	known := !errors.Is(err, pgx.ErrNoRows)
+	if known && (err != nil || claim.Status != statusUnplaced) {
 		return claim, err
 	}
-	offset, err := start(ctx)
+	offset, err := start(ctx, known)
 	if err != nil {
 		return Claim{}, fmt.Errorf("resolve the start of %s/%d: %w", topic, partition, err)
+	}
+	if known {
+		return s.place(ctx, claim, offset)
 	}
 	// Two workers may see a partition first; the one whose insert comes second starts where the first one says.
 	const insert = `
@@ -37,6 +45,23 @@ on conflict (topic, partition, incarnation) do nothing`
 		return Claim{}, doing("add a partition", err)
 	}
 	return s.take(ctx, topic, partition, clusterID)
+}
+
+// place sets where a partition starts that did not say so when its topic was met.
+func (s *Store) place(ctx context.Context, c Claim, offset int64) (Claim, error) {
+	const update = `
+update tracetally.progress
+set start_offset = $3, next_offset = $3, status = 'running', updated_at = now()
+where id = $1 and owner_token = $2 and status = 'unplaced'
+returning start_offset`
+	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
+	defer cancel()
+	err := s.pool.QueryRow(ctx, update, c.SourceID, c.Token, offset).Scan(&c.StartOffset)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Claim{}, ErrFenced
+	}
+	c.Next, c.Status = c.StartOffset, StatusRunning
+	return c, doing("place a partition", err)
 }
 
 // take is one autocommitted statement for one partition: two in one transaction deadlock with a commit of many.

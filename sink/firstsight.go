@@ -17,12 +17,16 @@ func (s *Store) TopicKnown(ctx context.Context, topic string) (bool, error) {
 	return known, doing("look for a topic", err)
 }
 
+// Unplaced is the start of a partition that does not say where it starts. Its row is made all the same: it holds the
+// horizon, and remembers that the partition did not come later.
+const Unplaced = -1
+
 // AddTopic notes, in one statement, all partitions that a topic has when the pipeline first meets it, each with its start.
 // It does nothing for a topic that is known; of two workers that meet it at once, each partition keeps the first answer.
 func (s *Store) AddTopic(ctx context.Context, topic, clusterID string, starts map[int32]int64) error {
 	const insert = `
-insert into tracetally.progress (topic, partition, start_offset, next_offset, cluster_id)
-select $1, u.partition, u.start, u.start, $4
+insert into tracetally.progress (topic, partition, start_offset, next_offset, cluster_id, status)
+select $1, u.partition, greatest(u.start, 0), greatest(u.start, 0), $4, case when u.start < 0 then 'unplaced' else 'running' end
 from unnest($2::integer[], $3::bigint[]) u (partition, start)
 where not exists (select 1 from tracetally.progress where topic = $1)
 order by u.partition

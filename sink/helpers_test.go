@@ -44,7 +44,7 @@ func noon() time.Time { return time.Date(2026, 3, 14, 12, 0, 0, 0, time.UTC) }
 func atNoon() Config { return Config{Now: noon} }
 
 func startAt(offset int64) Start {
-	return func(context.Context) (int64, error) { return offset, nil }
+	return func(context.Context, bool) (int64, error) { return offset, nil }
 }
 
 func acquire(t testing.TB, s *Store, topic string, partition int32) Claim {

@@ -90,10 +90,12 @@ func (s *Store) newDays(works []*work) map[int64]bool {
 func (s *Store) AdvanceHorizon(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
 	defer cancel()
-	const move = `select tracetally.advance_horizon($1, $2), tracetally.ensure_ledger_day($3::date)`
 	now := s.cfg.Now()
-	_, err := s.pool.Exec(ctx, move, s.cfg.Retention, now, now.UTC().Add(day))
-	return doing("advance the horizon", err)
+	if _, err := s.pool.Exec(ctx, `select tracetally.advance_horizon($1, $2)`, s.cfg.Retention, now); err != nil {
+		return doing("advance the horizon", err)
+	}
+	_, err := s.pool.Exec(ctx, `select tracetally.ensure_ledger_day($1::date)`, now.UTC().Add(day))
+	return doing("make tomorrow's partition of the ledger", err)
 }
 
 // Horizon is the time before which events are late, and whether it is set yet.

@@ -63,7 +63,8 @@ func (p *partition) walk(ctx context.Context) error {
 			p.end(err)
 			return nil
 		case p.halted(err):
-			return p.halt(ctx, err)
+			p.halt(ctx, err)
+			return nil
 		case errors.Is(err, errFenced):
 			p.log.Warn("partition fenced, acquiring it again later")
 		case p.w.fatal(err):
@@ -107,7 +108,7 @@ func (p *partition) own(ctx context.Context) error {
 	p.log.Info("partition acquired", "next_offset", claim.Next)
 	p.metrics.Committed(claim.Next, time.Time{}) // so that a partition without traffic is not behind
 	p.builder = builder{claim: claim, limit: p.w.batchLimit(), now: p.w.now, last: claim.Anchor}
-	p.away = false
+	p.away, p.pending = false, nil // what an earlier ownership left is fenced
 	p.builder.reset(claim.Next)
 	if err = p.position(ctx, claim); err == nil {
 		err = p.loop(ctx)

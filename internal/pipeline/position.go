@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/bits"
 
 	"github.com/tracetally/tracetally/consumer"
 	"github.com/tracetally/tracetally/sink"
@@ -109,17 +110,22 @@ func (p *partition) within(ctx context.Context, b consumer.Bounds) error {
 	return p.offer(ctx)
 }
 
-// halt marks the partition and keeps still until the assignment ends; the other partitions go on.
-func (p *partition) halt(ctx context.Context, cause error) error {
+// halt marks the partition and keeps still until the assignment ends; the other partitions go on. Until PostgreSQL has heard
+// of it, it is told again: a halt that is not recorded looks like a partition that runs.
+func (p *partition) halt(ctx context.Context, cause error) {
 	var h *haltError
 	errors.As(cause, &h)
 	p.log.Error("partition halted, it needs a decision", "status", h.status, "err", cause)
 	p.metrics.Status(h.status)
-	if !h.recorded {
-		if err := p.w.store.Halt(ctx, p.builder.claim, h.status); err != nil {
-			p.log.Error("halt not recorded", "err", err)
+	for failures := 0; !h.recorded && ctx.Err() == nil; failures++ {
+		err := p.w.store.Halt(ctx, p.builder.claim, h.status)
+		if err == nil || errors.Is(err, sink.ErrFenced) { // another owner finds out by itself
+			break
 		}
+		if bits.OnesCount(uint(failures)) <= 1 {
+			p.log.Error("halt not recorded, telling again", "failures", failures+1, "err", err)
+		}
+		pause(ctx, p.w.retryPause<<min(failures, 4))
 	}
 	<-ctx.Done()
-	return nil
 }

@@ -4,10 +4,11 @@ import (
 	"context"
 	"fmt"
 	"math/bits"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/tracetally/tracetally/sink"
 )
 
 // Start says where the partitions of a topic start that the pipeline meets for the first time. It is resolved once and frozen
@@ -72,7 +73,7 @@ func (w *worker) meetTopics(ctx context.Context) error {
 }
 
 // meet notes the partitions of a topic that is new to PostgreSQL, with their starts. One that does not answer in time stops
-// nobody: it gets its row, and the same start, when it is assigned.
+// nobody: its row says that it was there, and it gets the same start when it is assigned.
 func (w *worker) meet(ctx context.Context, cluster, topic string) error {
 	partitions, err := w.kafka.Partitions(ctx, topic)
 	if err != nil {
@@ -85,39 +86,39 @@ func (w *worker) meet(ctx context.Context, cluster, topic string) error {
 	if known, err := w.store.TopicKnown(ctx, topic); known || err != nil {
 		return err
 	}
-	var mu sync.Mutex
-	starts := map[int32]int64{}
+	offsets := make([]int64, len(partitions))
 	var looks errgroup.Group
 	looks.SetLimit(looksAtOnce)
-	for _, id := range partitions {
+	for i, id := range partitions {
 		looks.Go(func() error {
-			look, cancel := context.WithTimeout(ctx, lookTimeout)
-			defer cancel()
-			offset, err := w.resolve(look, w.cfg.From, topic, id)
-			if err != nil {
-				w.log.Warn("partition does not say where it starts", "topic", topic, "partition", id, "err", err)
-				w.unseen.Store(topicPartition{topic, id}, true)
-				return nil
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			starts[id] = offset
+			offsets[i] = w.look(ctx, topic, id)
 			return nil
 		})
 	}
 	_ = looks.Wait() // every look has answered for itself
+	starts := map[int32]int64{}
+	for i, id := range partitions {
+		starts[id] = offsets[i]
+	}
 	return w.store.AddTopic(ctx, topic, cluster, starts)
 }
 
-type topicPartition struct {
-	topic     string
-	partition int32
+// look asks a partition where it starts, for a while.
+func (w *worker) look(ctx context.Context, topic string, partition int32) int64 {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	offset, err := w.resolve(ctx, w.cfg.From, topic, partition)
+	if err != nil {
+		w.log.Warn("partition does not say where it starts", "topic", topic, "partition", partition, "err", err)
+		return sink.Unplaced
+	}
+	return offset
 }
 
-// start is what acquire asks when PostgreSQL has never seen the partition.
-func (p *partition) start(ctx context.Context) (int64, error) {
+// start is what acquire asks for a partition without a start.
+func (p *partition) start(ctx context.Context, met bool) (int64, error) {
 	from := Start{}
-	if _, unseen := p.w.unseen.Load(topicPartition{p.assigned.Topic, p.assigned.Partition}); unseen {
+	if met {
 		from = p.w.cfg.From
 	}
 	return p.w.resolve(ctx, from, p.assigned.Topic, p.assigned.Partition)

@@ -47,9 +47,7 @@ type worker struct {
 	// commitCtx outlives the partitions, so that what they hold when they stop is still written.
 	commitCtx context.Context //nolint:containedctx // the committer's, not a request's
 	offers    sync.WaitGroup
-	// unseen are partitions that did not answer when their topic was met; they start where the others did.
-	unseen sync.Map
-	stop   context.CancelCauseFunc
+	stop      context.CancelCauseFunc
 }
 
 // Run is a worker: it consumes until ctx ends, then drains and returns nil. It returns an error when it cannot start or
