@@ -32,6 +32,7 @@ type Reader struct {
 	suspect int64 // the offset at which a damaged batch was read once already; -1 for none
 	want    int   // what to fetch for a batch that came cut off; 0 for the usual
 
+	asked    time.Time // when the last request was begun
 	gone     *OutOfRange
 	failures int
 	failed   error // the last failure
@@ -109,6 +110,11 @@ func (r *Reader) refill(ctx context.Context) error {
 		return err
 	}
 	began := time.Now()
+	if last := r.asked; !last.IsZero() && began.Sub(last) > r.client.cfg.MaxWait+lookAway {
+		r.asked = time.Time{}
+		return fmt.Errorf("%w: nobody has looked for %v", ErrUnavailable, began.Sub(last))
+	}
+	r.asked = began
 	if err := r.fetch(ctx); err != nil {
 		return r.fail(ctx, err)
 	}
@@ -184,6 +190,11 @@ func (r *Reader) pace(ctx context.Context) error {
 	}
 	return nil
 }
+
+// lookAway is how long a log may go without a request of ours before it counts as one that we were away from. While a
+// request waits at the broker, the removal of its topic fails it; between two requests a topic can be deleted, made anew
+// and filled unseen.
+const lookAway = 500 * time.Millisecond
 
 // noisy is how many failures in a row are worth a word: a leader that moves costs one or two.
 const noisy = 3

@@ -65,6 +65,8 @@ func (p *partition) walk(ctx context.Context) error {
 		case p.halted(err):
 			p.halt(ctx, err)
 			return nil
+		case errors.As(err, new(*haltError)):
+			p.log.Warn("log of the partition looks wrong, looking again", "err", err)
 		case errors.Is(err, errFenced):
 			p.log.Warn("partition fenced, acquiring it again later")
 		case p.w.fatal(err):

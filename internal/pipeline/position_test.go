@@ -204,3 +204,35 @@ func TestPartitionWithoutALeaderKeepsNoOtherFromStarting(t *testing.T) {
 	r.accounted(topic, 3)
 	w.close()
 }
+
+// The reader asks nothing while its batches cannot be committed, so no request fails when the topic goes.
+func TestLogReplacedWhileCommitsWaitHaltsThePartition(t *testing.T) {
+	t.Parallel()
+	const topic = "swapped-blocked"
+	r := newRig(t, map[string]int32{topic: 1})
+	r.calls(topic, 0, 0, 10)
+	cfg := r.config(topic)
+	cfg.BatchEvents = 10
+	w := r.start(cfg)
+	r.accounted(topic, 10)
+	lock, err := r.db.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lock.Exec(t.Context(), `lock table tracetally.progress in access exclusive mode`); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 20 {
+		r.calls(topic, 0, 100+10*i, 10)
+	}
+	pause(t.Context(), 2*time.Second) // what is tested: that long nobody asks
+	r.recreate(topic, 1)
+	for i := range 40 { // batches begin and end where those of the old log did
+		r.calls(topic, 0, 1000+10*i, 10)
+	}
+	if err := lock.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.until(statusReplaced, `select status from tracetally.partition_progress`)
+	w.close()
+}

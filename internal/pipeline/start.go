@@ -51,6 +51,9 @@ func (w *worker) awaitTopics(ctx context.Context) error {
 		if err == nil || w.fatal(err) {
 			return err
 		}
+		if ctx.Err() != nil {
+			return nil
+		}
 		if bits.OnesCount(uint(failures)) <= 1 {
 			w.log.Warn("waiting for the topics", "failures", failures+1, "err", err)
 		}
@@ -60,7 +63,9 @@ func (w *worker) awaitTopics(ctx context.Context) error {
 }
 
 func (w *worker) meetTopics(ctx context.Context) error {
-	cluster, err := w.kafka.ClusterID(ctx)
+	look, cancel := context.WithTimeout(ctx, lookTimeout) // it would wait for a broker for ever, and say nothing
+	cluster, err := w.kafka.ClusterID(look)
+	cancel()
 	if err != nil {
 		return err
 	}
@@ -75,7 +80,9 @@ func (w *worker) meetTopics(ctx context.Context) error {
 // meet notes the partitions of a topic that is new to PostgreSQL, with their starts. One that does not answer in time stops
 // nobody: its row says that it was there, and it gets the same start when it is assigned.
 func (w *worker) meet(ctx context.Context, cluster, topic string) error {
-	partitions, err := w.kafka.Partitions(ctx, topic)
+	look, cancel := context.WithTimeout(ctx, lookTimeout)
+	partitions, err := w.kafka.Partitions(look, topic)
+	cancel()
 	if err != nil {
 		return err
 	}
