@@ -77,13 +77,13 @@ func TestTrimmedOffsetsHaltWhenConfigured(t *testing.T) {
 	r.until("5", `select sum(calls)::bigint from tracetally.calls_1m`)
 }
 
-// recreate deletes a topic and makes it again, empty.
-func (r *rig) recreate(topic string, partitions int32) {
+// recreate deletes a topic of one partition and makes it again, empty.
+func (r *rig) recreate(topic string) {
 	r.t.Helper()
 	if _, err := r.admin().DeleteTopic(r.t.Context(), topic); err != nil {
 		r.t.Fatal(err)
 	}
-	if _, err := r.admin().CreateTopic(r.t.Context(), partitions, 1, nil, topic); err != nil {
+	if _, err := r.admin().CreateTopic(r.t.Context(), 1, 1, nil, topic); err != nil {
 		r.t.Fatal(err)
 	}
 }
@@ -96,7 +96,7 @@ func TestShrunkLogHaltsThePartition(t *testing.T) {
 	w := r.start(r.config(topic, other))
 	r.accounted(topic, 5)
 	w.close()
-	r.recreate(topic, 1)
+	r.recreate(topic)
 	r.calls(topic, 0, 100, 2)
 	r.calls(other, 0, 200, 3)
 	w = r.start(r.config(topic, other))
@@ -114,7 +114,7 @@ func TestReplacedLogHaltsThePartition(t *testing.T) {
 	w := r.start(r.config(topic))
 	r.accounted(topic, 5)
 	w.close()
-	r.recreate(topic, 1)
+	r.recreate(topic)
 	r.calls(topic, 0, 100, 9)
 	w = r.start(r.config(topic))
 	r.until(statusReplaced, `select status from tracetally.partition_progress`)
@@ -153,7 +153,7 @@ func TestLogReplacedWhileItIsReadHaltsThePartition(t *testing.T) {
 	r.calls(topic, 0, 0, 5)
 	w := r.start(r.config(topic))
 	r.accounted(topic, 5)
-	r.recreate(topic, 1)
+	r.recreate(topic)
 	r.produce(agedCalls(topic, 1, 100, 20, time.Now())...) // beyond where the worker stands
 	r.until(statusReplaced, `select status from tracetally.partition_progress`)
 	w.close()
@@ -226,7 +226,7 @@ func TestLogReplacedWhileCommitsWaitHaltsThePartition(t *testing.T) {
 		r.calls(topic, 0, 100+10*i, 10)
 	}
 	pause(t.Context(), 2*time.Second) // what is tested: that long nobody asks
-	r.recreate(topic, 1)
+	r.recreate(topic)
 	for i := range 40 { // batches begin and end where those of the old log did
 		r.calls(topic, 0, 1000+10*i, 10)
 	}

@@ -51,10 +51,7 @@ func (w *worker) awaitTopics(ctx context.Context) error {
 		if err == nil || w.fatal(err) {
 			return err
 		}
-		if ctx.Err() != nil {
-			return nil
-		}
-		if bits.OnesCount(uint(failures)) <= 1 {
+		if bits.OnesCount(uint(failures)) <= 1 && ctx.Err() == nil {
 			w.log.Warn("waiting for the topics", "failures", failures+1, "err", err)
 		}
 		pause(ctx, w.retryPause<<min(failures, 4))
