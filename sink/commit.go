@@ -43,6 +43,7 @@ func (s *Store) commitAll(ctx context.Context, works []*work) error {
 			s.memo.forget()
 		case classRetry:
 		}
+		s.cfg.Retried()
 		s.log.Warn("commit tried again", "partitions", len(works), "tries", tries, "err", err)
 		if err := pause(ctx, wait); err != nil {
 			return fmt.Errorf("commit %d partitions: %w", len(works), err)

@@ -22,6 +22,8 @@ type Config struct {
 	MaxConns int32
 	// Logger hears changes of state. Default: silence.
 	Logger *slog.Logger
+	// Retried, if set, hears of each commit that is tried again.
+	Retried func()
 	// Now is the clock, for tests. It never decides a verdict, except that a watermark is not ahead of it.
 	Now func() time.Time
 }
@@ -56,6 +58,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Retried == nil {
+		c.Retried = func() {}
 	}
 	if c.Now == nil {
 		c.Now = time.Now

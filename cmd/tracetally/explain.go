@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -40,10 +41,7 @@ func (c *explainCmd) Run(std *streams, file *configFile) error {
 	out := bufio.NewWriterSize(std.out, 1<<16)
 	x := &explainer{line: line, out: json.NewEncoder(out), why: c.Why}
 	x.out.SetEscapeHTML(false)
-	if err := x.lines(in, c.Input == "records"); err != nil {
-		return err
-	}
-	return out.Flush()
+	return errors.Join(x.lines(in, c.Input == "records"), out.Flush()) // what was read before an unreadable line is shown
 }
 
 // openInput opens the named file, or standard input for "-".

@@ -139,6 +139,13 @@ func TestRecordLinesCarryTopicTimeAndTombstones(t *testing.T) {
 	}
 }
 
+func TestWhatWasReadBeforeAnUnreadableLineIsShown(t *testing.T) {
+	code, out, errOut := command(t, `{"topic":"t","value_b64":null}`+"\nno record line\n", "explain", "--input", "records")
+	if code == 0 || strings.Count(out, "\n") != 1 || !strings.Contains(errOut, "read line 1") {
+		t.Errorf("exit code %d, %d lines, %q", code, strings.Count(out, "\n"), errOut)
+	}
+}
+
 func TestUnreadableInputIsTheOnlyFailure(t *testing.T) {
 	for _, args := range [][]string{{"explain", "no-such-file"}, {"explain", "--input", "records", "-"}} {
 		if code, _, errOut := command(t, "{not a record line}\n", args...); code == 0 || errOut == "" {
