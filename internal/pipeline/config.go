@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"log/slog"
 	"time"
 
@@ -14,14 +15,12 @@ const (
 	DefaultBatchAge       = 200 * time.Millisecond
 	DefaultCommitInterval = 500 * time.Millisecond
 	DefaultDrain          = 10 * time.Second
-	DefaultMetricsAddr    = "127.0.0.1:9464"
-	DefaultFreshWindow    = 5 * time.Minute
 	// DefaultFetchBytes is less than the consumer's own, because every partition that has a backlog holds about four times
 	// as much: the answer, the batch unpacked, its records.
 	DefaultFetchBytes = 256 << 10
 )
 
-// Config is everything a worker needs. Zero values mean the defaults above.
+// Config is everything a worker needs. Zero values mean the defaults above, or those of the stage that a field is for.
 type Config struct {
 	Kafka consumer.Config
 	Sink  sink.Config
@@ -49,23 +48,13 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
-	c.BatchEvents = orDefault(c.BatchEvents, DefaultBatchEvents)
-	c.BatchAge = orDefault(c.BatchAge, DefaultBatchAge)
-	c.CommitInterval = orDefault(c.CommitInterval, DefaultCommitInterval)
-	c.Drain = orDefault(c.Drain, DefaultDrain)
-	c.MetricsAddr = orDefault(c.MetricsAddr, DefaultMetricsAddr)
-	c.FreshWindow = orDefault(c.FreshWindow, DefaultFreshWindow)
-	c.Kafka.FetchBytes = orDefault(c.Kafka.FetchBytes, DefaultFetchBytes)
+	c.BatchEvents = cmp.Or(c.BatchEvents, DefaultBatchEvents)
+	c.BatchAge = cmp.Or(c.BatchAge, DefaultBatchAge)
+	c.CommitInterval = cmp.Or(c.CommitInterval, DefaultCommitInterval)
+	c.Drain = cmp.Or(c.Drain, DefaultDrain)
+	c.Kafka.FetchBytes = cmp.Or(c.Kafka.FetchBytes, DefaultFetchBytes)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	return c
-}
-
-func orDefault[T comparable](v, def T) T {
-	var zero T
-	if v == zero {
-		return def
-	}
-	return v
 }

@@ -35,9 +35,7 @@ func TestOldTopicIsNotLateInItsFirstReading(t *testing.T) {
 	const topic = "old"
 	r := newRig(t, map[string]int32{topic: 2})
 	r.produce(agedCalls(topic, 2, 0, 4000, time.Now().Add(-month))...)
-	w := r.start(r.weekly(topic))
-	r.accounted(topic, 4000)
-	w.close()
+	r.readUpTo(r.weekly(topic), topic, 4000)
 	r.until("4000", `select sum(calls)::bigint from tracetally.calls_1d`)
 }
 
@@ -64,9 +62,7 @@ func TestEventsOlderThanTheRetentionAreLateAndCounted(t *testing.T) {
 		rec.Timestamp = time.Now()
 	}
 	r.produce(late...)
-	w := r.start(r.weekly(topic))
-	r.accounted(topic, 13)
-	w.close()
+	r.readUpTo(r.weekly(topic), topic, 13)
 	r.until("3", `select sum(late)::bigint from tracetally.partition_progress`)
 	r.until("10", `select sum(calls)::bigint from tracetally.calls_1d`)
 }

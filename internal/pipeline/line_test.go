@@ -18,9 +18,7 @@ func TestCapturedEventsEndInTheTablesAsExplained(t *testing.T) {
 	r := newRig(t, map[string]int32{topic: 1})
 	records := captured(t, topic)
 	r.produce(records...)
-	w := r.start(r.config(topic))
-	r.accounted(topic, int64(len(records)))
-	w.close()
+	r.readUpTo(r.config(topic), topic, int64(len(records)))
 
 	want := r.walked(records)
 	r.until(fmt.Sprint(want.events), `select sum(events_new + events_duplicate + events_conflicting)::bigint from tracetally.partition_progress`)
@@ -94,18 +92,14 @@ func TestReplayedTopicChangesNothing(t *testing.T) {
 	r := newRig(t, map[string]int32{topic: 1})
 	records := captured(t, topic)
 	r.produce(records...)
-	w := r.start(r.config(topic))
-	r.accounted(topic, int64(len(records)))
-	w.close()
+	r.readUpTo(r.config(topic), topic, int64(len(records)))
 	before := r.contents()
 	if _, err := r.db.Exec(t.Context(), rewind); err != nil {
 		t.Fatal(err)
 	}
 	cfg := r.config(topic)
 	cfg.BatchEvents = 3 // and in other batches
-	w = r.start(cfg)
-	r.accounted(topic, int64(len(records)))
-	w.close()
+	r.readUpTo(cfg, topic, int64(len(records)))
 	same(t, r.contents(), before)
 	r.until("0", `select sum(counted)::bigint from tracetally.partition_progress`)
 }
@@ -180,9 +174,7 @@ func TestBadInputIsSetAsideAndStopsNobody(t *testing.T) {
 		)
 		want[b.reason]++
 	}
-	w := r.start(r.config(topic))
-	r.accounted(topic, int64(3*len(bad)))
-	w.close()
+	r.readUpTo(r.config(topic), topic, int64(3*len(bad)))
 	r.until(fmt.Sprint(len(bad)), `select sum(calls)::bigint from tracetally.calls_1m`)
 	r.until(fmt.Sprint(len(bad)), `select sum(ignored)::bigint from tracetally.partition_progress`)
 	for reason, n := range want {

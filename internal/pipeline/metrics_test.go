@@ -52,13 +52,42 @@ func TestMetricsNeverLeadTheTables(t *testing.T) {
 	if err != nil || want == 0 {
 		t.Fatalf("%d calls, %v", want, err)
 	}
-	for end := time.Now().Add(patience); total(t, w.scrape(), "llm_calls_total") != want; {
-		if time.Now().After(end) {
-			t.Fatalf("llm_calls_total stays at %d, PostgreSQL has %d", total(t, w.scrape(), "llm_calls_total"), want)
-		}
-		pause(t.Context(), 20*time.Millisecond)
-	}
+	w.shows("llm_calls_total", func(n int64) bool { return n == want })
 	w.close()
+}
+
+func TestRetriedCommitsAreSeenWhileTheyLast(t *testing.T) {
+	t.Parallel()
+	const topic = "blocked"
+	r := newRig(t, map[string]int32{topic: 1})
+	w := r.start(r.config(topic))
+	r.calls(topic, 0, 0, 1)
+	r.accounted(topic, 1)
+	lock, err := r.db.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lock.Exec(t.Context(), `lock table tracetally.ledger in access exclusive mode`); err != nil {
+		t.Fatal(err)
+	}
+	r.calls(topic, 0, 1, 1)
+	w.shows("tracetally_commit_retries_total", func(n int64) bool { return n > 0 })
+	if err := lock.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.accounted(topic, 2)
+	w.close()
+}
+
+// shows waits for a metric's sum.
+func (w *running) shows(metric string, want func(int64) bool) {
+	w.t.Helper()
+	for end := time.Now().Add(patience); !want(total(w.t, w.scrape(), metric)); {
+		if time.Now().After(end) {
+			w.t.Fatalf("%s stays at %d", metric, total(w.t, w.scrape(), metric))
+		}
+		pause(w.t.Context(), 20*time.Millisecond)
+	}
 }
 
 func TestOldBacklogMovesNoAlertSeries(t *testing.T) {
@@ -68,12 +97,7 @@ func TestOldBacklogMovesNoAlertSeries(t *testing.T) {
 	r.calls(topic, 0, 0, 20) // of days ago
 	w := r.start(r.config(topic))
 	r.accounted(topic, 20)
-	for end := time.Now().Add(patience); total(t, w.scrape(), "tracetally_stale_events_total") != 20; {
-		if time.Now().After(end) {
-			t.Fatal("stale events are not counted")
-		}
-		pause(t.Context(), 20*time.Millisecond)
-	}
+	w.shows("tracetally_stale_events_total", func(n int64) bool { return n == 20 })
 	if n := total(t, w.scrape(), "llm_calls_total"); n != 0 {
 		t.Errorf("llm_calls_total is %d", n)
 	}

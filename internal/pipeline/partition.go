@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/bits"
 	"math/rand/v2"
 	"time"
 
@@ -34,7 +33,6 @@ type partition struct {
 	log      *slog.Logger
 	metrics  *alerts.PartitionMetrics
 	line     *Line
-	cluster  string // id of the Kafka cluster
 
 	reader  *consumer.Reader
 	builder builder
@@ -71,10 +69,10 @@ func (p *partition) walk(ctx context.Context) error {
 			p.log.Warn("partition fenced, acquiring it again later")
 		case p.w.fatal(err):
 			return err
-		case bits.OnesCount(uint(failures)) <= 1: // the 1st, 2nd, 3rd, 5th, 9th … in a row
+		case worthSaying(failures):
 			p.log.Warn("partition stopped, starting it again", "failures", failures+1, "err", err)
 		}
-		rest := p.w.retryPause << min(failures, 4)
+		rest := p.w.rest(failures)
 		pause(ctx, rest+rand.N(rest)) //nolint:gosec // jitter
 	}
 	return nil
@@ -237,14 +235,4 @@ func (p *partition) caughtUp(ctx context.Context) {
 		return
 	}
 	p.toldCaughtUp = p.w.now()
-}
-
-// pause waits, but not beyond the end of ctx.
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-t.C:
-	}
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/bits"
 
 	"github.com/tracetally/tracetally/consumer"
 	"github.com/tracetally/tracetally/sink"
@@ -28,11 +27,11 @@ const (
 
 // acquire takes the partition in PostgreSQL; at first sight its start is resolved and frozen.
 func (p *partition) acquire(ctx context.Context) (sink.Claim, error) {
-	var err error
-	if p.cluster, err = p.w.kafka.ClusterID(ctx); err != nil {
+	cluster, err := p.w.kafka.ClusterID(ctx)
+	if err != nil {
 		return sink.Claim{}, err
 	}
-	claim, err := p.w.store.Acquire(ctx, p.assigned.Topic, p.assigned.Partition, p.cluster, p.start)
+	claim, err := p.w.store.Acquire(ctx, p.assigned.Topic, p.assigned.Partition, cluster, p.start)
 	if err != nil {
 		return sink.Claim{}, err
 	}
@@ -50,9 +49,6 @@ func (p *partition) position(ctx context.Context, claim sink.Claim) error {
 	}
 	if err := p.within(ctx, b); err != nil {
 		return err
-	}
-	if claim.Anchor.Offset < b.LogStart {
-		return nil
 	}
 	return p.checkAnchor(ctx, claim.Anchor)
 }
@@ -117,15 +113,10 @@ func (p *partition) halt(ctx context.Context, cause error) {
 	errors.As(cause, &h)
 	p.log.Error("partition halted, it needs a decision", "status", h.status, "err", cause)
 	p.metrics.Status(h.status)
-	for failures := 0; !h.recorded && ctx.Err() == nil; failures++ {
-		err := p.w.store.Halt(ctx, p.builder.claim, h.status)
-		if err == nil || errors.Is(err, sink.ErrFenced) { // another owner finds out by itself
-			break
-		}
-		if bits.OnesCount(uint(failures)) <= 1 {
-			p.log.Error("halt not recorded, telling again", "failures", failures+1, "err", err)
-		}
-		pause(ctx, p.w.retryPause<<min(failures, 4))
+	if !h.recorded {
+		record := func() error { return p.w.store.Halt(ctx, p.builder.claim, h.status) }
+		fenced := func(err error) bool { return errors.Is(err, sink.ErrFenced) } // another owner finds out by itself
+		_ = p.w.insist(ctx, p.log, "record the halt", record, fenced)
 	}
 	<-ctx.Done()
 }

@@ -46,14 +46,10 @@ func TestTrimmedOffsetsBecomeAGap(t *testing.T) {
 	const topic = "trimmed"
 	r := newRig(t, map[string]int32{topic: 1})
 	r.calls(topic, 0, 0, 5)
-	w := r.start(r.config(topic))
-	r.accounted(topic, 5)
-	w.close()
+	r.readUpTo(r.config(topic), topic, 5)
 	r.calls(topic, 0, 5, 15)
 	r.trim(topic, 12)
-	w = r.start(r.config(topic))
-	r.accounted(topic, 20)
-	w.close()
+	r.readUpTo(r.config(topic), topic, 20)
 	r.until("5/12", `select string_agg(from_offset || '/' || to_offset, ' ') from tracetally.gaps`)
 	r.until("13", `select sum(calls)::bigint from tracetally.calls_1m`)
 	r.until("7", `select sum(gap)::bigint from tracetally.partition_progress`)
@@ -64,14 +60,12 @@ func TestTrimmedOffsetsHaltWhenConfigured(t *testing.T) {
 	const topic = "careful"
 	r := newRig(t, map[string]int32{topic: 1})
 	r.calls(topic, 0, 0, 5)
-	w := r.start(r.config(topic))
-	r.accounted(topic, 5)
-	w.close()
+	r.readUpTo(r.config(topic), topic, 5)
 	r.calls(topic, 0, 5, 15)
 	r.trim(topic, 12)
 	cfg := r.config(topic)
 	cfg.HaltOnGap = true
-	w = r.start(cfg)
+	w := r.start(cfg)
 	r.until(statusTrimmed, `select status from tracetally.partition_progress`)
 	w.close()
 	r.until("5", `select sum(calls)::bigint from tracetally.calls_1m`)
@@ -93,13 +87,11 @@ func TestShrunkLogHaltsThePartition(t *testing.T) {
 	const topic, other = "shrunk", "other"
 	r := newRig(t, map[string]int32{topic: 1, other: 1})
 	r.calls(topic, 0, 0, 5)
-	w := r.start(r.config(topic, other))
-	r.accounted(topic, 5)
-	w.close()
+	r.readUpTo(r.config(topic, other), topic, 5)
 	r.recreate(topic)
 	r.calls(topic, 0, 100, 2)
 	r.calls(other, 0, 200, 3)
-	w = r.start(r.config(topic, other))
+	w := r.start(r.config(topic, other))
 	r.until(statusRegressed, `select status from tracetally.partition_progress where topic = $1`, topic)
 	r.accounted(other, 3) // the halted partition stops nobody
 	w.close()
@@ -111,12 +103,10 @@ func TestReplacedLogHaltsThePartition(t *testing.T) {
 	const topic = "swapped"
 	r := newRig(t, map[string]int32{topic: 1})
 	r.calls(topic, 0, 0, 5)
-	w := r.start(r.config(topic))
-	r.accounted(topic, 5)
-	w.close()
+	r.readUpTo(r.config(topic), topic, 5)
 	r.recreate(topic)
 	r.calls(topic, 0, 100, 9)
-	w = r.start(r.config(topic))
+	w := r.start(r.config(topic))
 	r.until(statusReplaced, `select status from tracetally.partition_progress`)
 	w.close()
 	r.until("5", `select sum(calls)::bigint from tracetally.calls_1m`)
@@ -139,9 +129,7 @@ func TestLatestIsResolvedOnceAndNewPartitionsStartAtEarliest(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.calls(topic, 2, 30, 3)
-	w = r.start(cfg)
-	r.accounted(topic, 4)
-	w.close()
+	r.readUpTo(cfg, topic, 4)
 	r.until("0", `select start_offset from tracetally.partition_progress where partition = 2`)
 	r.until("4", `select sum(calls)::bigint from tracetally.calls_1m`)
 }
@@ -200,9 +188,7 @@ func TestPartitionWithoutALeaderKeepsNoOtherFromStarting(t *testing.T) {
 		res.Topics = append(res.Topics, answer)
 		return res, nil, true
 	})
-	w := r.start(r.config(topic))
-	r.accounted(topic, 3)
-	w.close()
+	r.readUpTo(r.config(topic), topic, 3)
 }
 
 // The reader asks nothing while its batches cannot be committed, so no request fails when the topic goes.

@@ -170,6 +170,14 @@ func (r *rig) accounted(topic string, offsets int64) {
 where next_offset - start_offset <> counted + duplicate + late + quarantined + ignored + gap`)
 }
 
+// readUpTo runs a worker until every offset of a topic has a verdict, and stops it.
+func (r *rig) readUpTo(cfg Config, topic string, offsets int64) {
+	r.t.Helper()
+	w := r.start(cfg)
+	r.accounted(topic, offsets)
+	w.close()
+}
+
 // contentQuery is a table's rows without what two runs may differ in.
 var contentQuery = map[string]string{
 	"calls_1m":  `select coalesce(json_agg(to_json(c) order by to_json(c)::text), '[]')::text from tracetally.calls_1m c`,

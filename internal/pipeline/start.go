@@ -3,7 +3,6 @@ package pipeline
 import (
 	"context"
 	"fmt"
-	"math/bits"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -46,17 +45,7 @@ func ParseStart(s string) (Start, error) {
 // partition has shown a time: if rows came one by one, a topic of old records whose row comes late would find a horizon that
 // newer topics have moved, and be late as a whole.
 func (w *worker) awaitTopics(ctx context.Context) error {
-	for failures := 0; ctx.Err() == nil; failures++ {
-		err := w.meetTopics(ctx)
-		if err == nil || w.fatal(err) {
-			return err
-		}
-		if bits.OnesCount(uint(failures)) <= 1 && ctx.Err() == nil {
-			w.log.Warn("waiting for the topics", "failures", failures+1, "err", err)
-		}
-		pause(ctx, w.retryPause<<min(failures, 4))
-	}
-	return nil
+	return w.insist(ctx, w.log, "meet the topics", func() error { return w.meetTopics(ctx) }, w.fatal)
 }
 
 func (w *worker) meetTopics(ctx context.Context) error {

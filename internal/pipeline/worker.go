@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/bits"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -59,6 +58,7 @@ func Run(ctx context.Context, cfg Config, rules *classify.Classifier) error {
 	if err != nil {
 		return fmt.Errorf("set up metrics: %w", err)
 	}
+	cfg.Sink.Retried = metrics.CommitRetried
 	store, err := sink.Open(ctx, cfg.Sink)
 	if err != nil {
 		return err
@@ -120,17 +120,7 @@ func (w *worker) run(ctx context.Context, server *alerts.Server) error {
 // awaitStore waits until PostgreSQL can take commits, so that partitions are not taken from a worker that works. Tables of
 // another version end the worker: waiting would not mend them.
 func (w *worker) awaitStore(ctx context.Context) error {
-	for failures := 0; ctx.Err() == nil; failures++ {
-		err := w.store.Ready(ctx)
-		if err == nil || errors.Is(err, sink.ErrSchemaVersion) {
-			return err
-		}
-		if bits.OnesCount(uint(failures)) <= 1 {
-			w.log.Warn("waiting for PostgreSQL", "failures", failures+1, "err", err)
-		}
-		pause(ctx, w.retryPause<<min(failures, 4))
-	}
-	return nil
+	return w.insist(ctx, w.log, "reach PostgreSQL", func() error { return w.store.Ready(ctx) }, w.fatal)
 }
 
 // alive stops the worker when a part of it ended that must not; what such a part returns at a clean stop is nil.
