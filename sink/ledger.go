@@ -88,10 +88,9 @@ func firsts(works []*work, horizon int64) (first, twins []item) {
 	return first, twins
 }
 
-// insertLedger inserts sorted items with distinct keys. What comes back is new; what does not was there before, possibly
-// committed this moment by another worker, for whom the statement waited.
-func insertLedger(ctx context.Context, tx pgx.Tx, works []*work, items []item, buf *rows) (refused []item, err error) {
-	const insert = `
+// LedgerInsert decides what is new. $1 is an array of tracetally.ledger_in, sorted by key, each key once; the keys of the rows
+// that are new come back, in that order. It has a name outside of this package for internal/ledgerbench, which measures it.
+const LedgerInsert = `
 insert into tracetally.ledger (time, event_id, kind, series_id, join_key, alt_key, span_id, parent_id, user_hash, session_id,
     input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, cache_write_1h_tokens, reasoning_tokens,
     cost_inputs, cost_status, cost_reason, price_key, price_version, cost_usd, reported_cost_usd, estimated_cost_usd,
@@ -100,6 +99,10 @@ insert into tracetally.ledger (time, event_id, kind, series_id, join_key, alt_ke
 select * from unnest($1::tracetally.ledger_in[])
 on conflict (time, event_id) do nothing
 returning time, event_id`
+
+// insertLedger inserts sorted items with distinct keys. What comes back is new; what does not was there before, possibly
+// committed this moment by another worker, for whom the statement waited.
+func insertLedger(ctx context.Context, tx pgx.Tx, works []*work, items []item, buf *rows) (refused []item, err error) {
 	buf.reset()
 	for _, it := range items {
 		buf.begin()
@@ -107,7 +110,7 @@ returning time, event_id`
 		buf.end()
 	}
 	// Binary results, so that a key comes back as the bytes that were sent.
-	back, err := tx.Query(ctx, insert, pgx.QueryResultFormats{pgtype.BinaryFormatCode, pgtype.BinaryFormatCode}, buf)
+	back, err := tx.Query(ctx, LedgerInsert, pgx.QueryResultFormats{pgtype.BinaryFormatCode, pgtype.BinaryFormatCode}, buf)
 	if err != nil {
 		return nil, doing("insert into the ledger", err)
 	}
