@@ -3,7 +3,7 @@ GO      ?= go
 BIN     := bin
 LDFLAGS := -s -w -X main.version=$(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: run build test check vet lint licences generated faults fuzz race bench clean
+.PHONY: run build test check vet lint licences generated faults fuzz race bench kafka clean
 
 run: ## start the demo: embedded Kafka and PostgreSQL, a worker, real traffic (ARGS="--for 60s")
 	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/...
@@ -29,6 +29,14 @@ generated: ## generated files are what their generators make
 
 faults: ## the long form of the kill test: KILLS=40 workers killed while traffic flows, then every figure compared
 	TRACETALLY_KILLS=$(or $(KILLS),40) TRACETALLY_SEED=$(SEED) $(GO) test -count=1 -timeout 30m -v -run TestKilledWorkers ./internal/pipeline
+
+# The tests that run on either Kafka, in files of that name. -p 1: one broker at a time beside PostgreSQL.
+KAFKA_JARS := $(CURDIR)/$(BIN)/kafka-4.1.0
+kafka: ## the same tests against a real Apache Kafka 4.1 (Java and Maven are installed on Debian if missing; jars go to bin/)
+	@.ci/need java:openjdk-17-jre-headless mvn:maven
+	@test -e $(KAFKA_JARS)/slf4j-simple-1.7.36.jar || mvn -q -B -f internal/kafkatest/apache/pom.xml dependency:copy-dependencies -DoutputDirectory=$(KAFKA_JARS)
+	TRACETALLY_TEST_KAFKA=apache TRACETALLY_KAFKA_JARS=$(KAFKA_JARS) $(GO) test -count=1 -p 1 -timeout 15m \
+		-run "^($$(grep -rhoP '^func \KTest[A-Z]\w+' --include='*_either_test.go' . | paste -sd'|'))$$" ./internal/kafkatest ./consumer ./internal/pipeline
 
 fuzz: ## each fuzz target for FUZZTIME=60s, one after the other
 	@for pkg in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \

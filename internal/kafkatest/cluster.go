@@ -4,7 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
+	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -20,19 +23,25 @@ type Config struct {
 	DataDir string
 	// MaxMessageBytes is the largest batch that brokers take, in bytes. Default 1 MiB.
 	MaxMessageBytes int
+	// Own asks Either for a broker that no other test uses: the test stops it, or cannot choose the names of its topics.
+	// Brokers other than Apache Kafka are always a test's own.
+	Own bool
 }
 
-// Cluster is a running Kafka. It is safe for concurrent use, Stop and Restart aside.
+// Cluster is a running Kafka. It is safe for concurrent use, Stop, Kill and Restart aside.
 type Cluster struct {
 	cfg   Config
 	addrs []string
+
+	real   *apache // nil: it is the fake
+	shared bool    // it goes on when this Cluster is closed
 
 	mu       sync.Mutex
 	fake     *kfake.Cluster
 	producer *kgo.Client
 }
 
-// ClusterID is what the brokers call their cluster.
+// ClusterID is what the fake's brokers call their cluster; ID says it of any.
 const ClusterID = "kafkatest"
 
 // Start starts the brokers on free ports of 127.0.0.1.
@@ -100,29 +109,62 @@ func portsOf(addrs []string) ([]int, error) {
 // Addrs are the brokers' addresses; they stay the same over Restart.
 func (c *Cluster) Addrs() []string { return c.addrs }
 
-// Fake is the kfake cluster, for what has no method here: faults, controls, moved leaders, groups. Restart makes a new one.
+// ID is what the brokers call their cluster.
+func (c *Cluster) ID() string {
+	if c.real != nil {
+		return apacheID
+	}
+	return ClusterID
+}
+
+// Fake is the kfake cluster, for what only a fake does on request: faults, controls, moved leaders, batches that no broker
+// would store. Restart makes a new one. A cluster of Apache Kafka has none, and a test that asks for it there is wrong.
 func (c *Cluster) Fake() *kfake.Cluster {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.fake == nil {
+		panic("kafkatest: a test that may run on Apache Kafka asks for what only the fake does")
+	}
 	return c.fake
 }
 
-// Stop kills the brokers: connections break, ports are free. Logs without a DataDir are gone.
-func (c *Cluster) Stop() {
+// Stop ends the brokers as an operator does: connections break, ports are free. The fake's logs without a DataDir are gone.
+func (c *Cluster) Stop() { c.end(false) }
+
+// Kill ends the brokers as the kernel does when memory is short. The fake knows no difference.
+func (c *Cluster) Kill() { c.end(true) }
+
+func (c *Cluster) end(kill bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.producer != nil {
 		c.producer.Close()
 		c.producer = nil
 	}
-	c.fake.Close()
+	switch {
+	case c.shared:
+	case c.real != nil:
+		c.real.stop(kill)
+	default:
+		c.fake.Close()
+	}
 }
 
 // Restart brings stopped brokers back on the ports they had.
-func (c *Cluster) Restart() error { return c.start() }
+func (c *Cluster) Restart() error {
+	if c.real != nil {
+		return c.real.start()
+	}
+	return c.start()
+}
 
-// Close stops everything for good.
-func (c *Cluster) Close() { c.Stop() }
+// Close stops everything for good, the broker aside that tests share.
+func (c *Cluster) Close() {
+	c.Kill()
+	if c.real != nil && c.real.temporary {
+		_ = os.RemoveAll(filepath.Dir(c.real.dir)) // what stays is in the temporary folder of the machine
+	}
+}
 
 var errNoClient = errors.New("kafka client is closed")
 
@@ -133,9 +175,10 @@ func (c *Cluster) client() (*kgo.Client, error) {
 	if c.producer != nil {
 		return c.producer, nil
 	}
-	client, err := kgo.NewClient(kgo.SeedBrokers(c.addrs...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	client, err := kgo.NewClient(kgo.SeedBrokers(c.addrs...), kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.MetadataMinAge(50*time.Millisecond)) // topics come and go under its feet
 	if err != nil {
-		return nil, fmt.Errorf("connect to fake Kafka: %w", errors.Join(errNoClient, err))
+		return nil, fmt.Errorf("connect to Kafka: %w", errors.Join(errNoClient, err))
 	}
 	c.producer = client
 	return client, nil

@@ -39,7 +39,7 @@ func (c *Cluster) Produce(ctx context.Context, codec Codec, records ...*kgo.Reco
 	client, err := kgo.NewClient(kgo.SeedBrokers(c.addrs...), kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		codec.option(), kgo.ProducerBatchMaxBytes(c.maxBatch()))
 	if err != nil {
-		return fmt.Errorf("connect to fake Kafka: %w", err)
+		return fmt.Errorf("connect to Kafka: %w", err)
 	}
 	defer client.Close()
 	if err := client.ProduceSync(ctx, records...).FirstErr(); err != nil {
@@ -61,7 +61,7 @@ func (c *Cluster) Transaction(ctx context.Context, id string, commit bool, recor
 	client, err := kgo.NewClient(kgo.SeedBrokers(c.addrs...), kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.TransactionalID(id), kgo.ProducerBatchCompression(kgo.NoCompression()))
 	if err != nil {
-		return fmt.Errorf("connect to fake Kafka: %w", err)
+		return fmt.Errorf("connect to Kafka: %w", err)
 	}
 	defer client.Close()
 	if err := client.BeginTransaction(); err != nil {
