@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/tracetally/tracetally/internal/localpg"
+	"github.com/tracetally/tracetally/internal/secret"
 	"github.com/tracetally/tracetally/schemas"
 )
 
@@ -28,10 +29,10 @@ func BenchmarkCommit(b *testing.B) {
 	}
 	defer func() { _ = server.Close() }()
 	url := server.URL("postgres")
-	if err := Migrate(b.Context(), url); err != nil {
+	if err := Migrate(b.Context(), Config{URL: secret.New(url)}); err != nil {
 		b.Fatal(err)
 	}
-	s, err := Open(b.Context(), Config{URL: url, Now: noon})
+	s, err := Open(b.Context(), Config{URL: secret.New(url), Now: noon})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -5,12 +5,20 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"github.com/tracetally/tracetally/internal/secret"
 )
 
 // Config says where the store is and what it keeps. Zero fields mean their defaults.
 type Config struct {
-	// URL is the connection string of Postgres. It is a secret: it is never logged and never part of an error.
-	URL string
+	// URL is the connection string of Postgres, as a URL or as keywords and values. It may hold the password, and is never
+	// logged and never part of an error.
+	URL secret.Secret
+	// Password replaces the one of URL. A file is read again for each connection, so a new password needs no restart.
+	Password secret.Source
+	// Plaintext permits an sslmode that does not prove who the server is (disable, allow, prefer, require) to a server that
+	// is not on this machine. Whoever is on the way can then read and change everything.
+	Plaintext bool
 	// Worker names this process in partition_progress.owner. Default: none.
 	Worker string
 	// Retention is how long events stay in the ledger: the window in which duplicates are recognised. Default 7 days; at
@@ -86,10 +94,7 @@ func (c Caps) withDefaults() Caps {
 
 // Validate reports every problem at once.
 func (c Config) Validate() error {
-	var problems []error
-	if c.URL == "" {
-		problems = append(problems, errors.New("postgres-url: must be set"))
-	}
+	problems := []error{c.access().validate()}
 	if r := c.withDefaults().Retention; r < day || r%day != 0 {
 		problems = append(problems, fmt.Errorf("retention: must be whole days, at least 24h, got %v", r))
 	}

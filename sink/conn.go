@@ -3,7 +3,6 @@ package sink
 import (
 	"context"
 	"database/sql/driver"
-	"errors"
 	"maps"
 	"time"
 
@@ -34,9 +33,9 @@ func sessionSettings() map[string]string {
 // openPool connects only to servers that take writes, checks them again as they are handed out after a rest, and teaches
 // each connection our row types.
 func openPool(ctx context.Context, cfg Config) (*pgxpool.Pool, error) {
-	pc, err := pgxpool.ParseConfig(cfg.URL)
+	pc, err := cfg.access().poolConfig()
 	if err != nil {
-		return nil, errors.New("parse postgres-url: it is no valid connection string")
+		return nil, err
 	}
 	pc.MaxConns = cfg.MaxConns
 	pc.MaxConnLifetime = connLife

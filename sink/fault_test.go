@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/tracetally/tracetally/internal/secret"
 	"github.com/tracetally/tracetally/schemas"
 )
 
@@ -24,7 +25,7 @@ func TestLostAnswerToCommitCountsOnce(t *testing.T) {
 			direct := openStore(t, atNoon())
 			l := &lossy{armed: when}
 			cfg := atNoon()
-			cfg.URL = l.through(t, direct.cfg.URL)
+			cfg.URL = secret.New(l.through(t, direct.cfg.URL.Reveal()))
 			s, err := Open(t.Context(), cfg)
 			if err != nil {
 				t.Fatal(err)
@@ -57,7 +58,7 @@ func TestLostAnswerAndNewOwner(t *testing.T) {
 	l := &lossy{armed: "after"}
 	l.meet = func() { stolen = commit(t, direct, cut(acquire(t, direct, "a", 0), log, 1, 2)) }
 	cfg := atNoon()
-	cfg.URL = l.through(t, direct.cfg.URL)
+	cfg.URL = secret.New(l.through(t, direct.cfg.URL.Reveal()))
 	s, err := Open(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -79,7 +80,7 @@ func TestLostAnswerAndNewOwner(t *testing.T) {
 func TestKilledBackendsAreRetried(t *testing.T) {
 	t.Parallel()
 	s := openStore(t, atNoon())
-	admin, err := pgx.Connect(t.Context(), s.cfg.URL)
+	admin, err := pgx.Connect(t.Context(), s.cfg.URL.Reveal())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tracetally/tracetally/internal/localpg"
+	"github.com/tracetally/tracetally/internal/secret"
 	"github.com/tracetally/tracetally/schemas"
 )
 
@@ -161,11 +162,11 @@ func TestCrashAndDemotionOfTheServerLoseNothing(t *testing.T) {
 	}
 	defer func() { _ = server.Close() }()
 	url := server.URL("postgres")
-	if err := Migrate(t.Context(), url); err != nil {
+	cfg := atNoon()
+	cfg.URL = secret.New(url)
+	if err := Migrate(t.Context(), cfg); err != nil {
 		t.Fatal(err)
 	}
-	cfg := atNoon()
-	cfg.URL = url
 	s, err := Open(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)

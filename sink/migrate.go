@@ -4,13 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"embed"
-	"errors"
 	"fmt"
 	"io/fs"
 	"strconv"
 	"strings"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -28,14 +26,17 @@ const (
 	lockProbes = 300
 )
 
-// Migrate brings the schema tracetally of the database at url to this program's version. It may run again and by several
-// at once: a session lock lets one work.
-func Migrate(ctx context.Context, url string) error {
-	cfg, err := parseURL(url)
+// Migrate brings the schema tracetally of the database to this program's version. It may run again and by several at once:
+// a session lock lets one work. Of cfg it needs what says how to connect.
+func Migrate(ctx context.Context, cfg Config) error {
+	if err := cfg.Validate(); err != nil {
+		return err
+	}
+	conn, err := cfg.access().connConfig(ctx)
 	if err != nil {
 		return err
 	}
-	db := stdlib.OpenDB(*cfg)
+	db := stdlib.OpenDB(*conn)
 	defer func() { _ = db.Close() }()
 	provider, err := migrator(ctx, db)
 	if err != nil {
@@ -79,13 +80,4 @@ func SchemaVersion() int64 {
 	last := strings.TrimPrefix(names[len(names)-1], "migrations/")
 	n, _ := strconv.ParseInt(last[:4], 10, 64)
 	return n
-}
-
-// parseURL never repeats the URL in an error: it holds a password, and pgx quotes what it cannot parse.
-func parseURL(url string) (*pgx.ConnConfig, error) {
-	cfg, err := pgx.ParseConfig(url)
-	if err != nil {
-		return nil, errors.New("parse postgres-url: it is no valid connection string")
-	}
-	return cfg, nil
 }

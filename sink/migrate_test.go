@@ -7,12 +7,13 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tracetally/tracetally/internal/localpg/pgtest"
+	"github.com/tracetally/tracetally/internal/secret"
 )
 
 func TestMigrateMayRunAgainAndByManyAtOnce(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Database(t)
-	store, err := Open(t.Context(), Config{URL: url})
+	store, err := Open(t.Context(), Config{URL: secret.New(url)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,12 +23,12 @@ func TestMigrateMayRunAgainAndByManyAtOnce(t *testing.T) {
 	}
 	var g errgroup.Group
 	for range 3 {
-		g.Go(func() error { return Migrate(t.Context(), url) })
+		g.Go(func() error { return Migrate(t.Context(), Config{URL: secret.New(url)}) })
 	}
 	if err := g.Wait(); err != nil {
 		t.Fatalf("migrate: %v", err)
 	}
-	if err := Migrate(t.Context(), url); err != nil {
+	if err := Migrate(t.Context(), Config{URL: secret.New(url)}); err != nil {
 		t.Fatalf("migrate again: %v", err)
 	}
 	if err := store.Ready(t.Context()); err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/tracetally/tracetally/internal/localpg"
+	"github.com/tracetally/tracetally/internal/secret"
 	"github.com/tracetally/tracetally/sink"
 )
 
@@ -49,7 +50,7 @@ func (d *database) prepare(ctx context.Context) error {
 	if err := errors.Join(err, conn.Close(ctx)); err != nil {
 		return fmt.Errorf("create the database: %w", err)
 	}
-	if err := sink.Migrate(ctx, d.url); err != nil {
+	if err := sink.Migrate(ctx, sink.Config{URL: secret.New(d.url)}); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
 	cfg, err := pgxpool.ParseConfig(d.url)

@@ -10,6 +10,7 @@ import (
 	"github.com/tracetally/tracetally/consumer"
 	"github.com/tracetally/tracetally/enrich"
 	"github.com/tracetally/tracetally/internal/pipeline"
+	"github.com/tracetally/tracetally/internal/secret"
 	"github.com/tracetally/tracetally/sink"
 )
 
@@ -35,7 +36,7 @@ func startWorker(ctx context.Context, addr, postgresURL string, metricsPort int,
 	listening := make(chan string, 1)
 	cfg := pipeline.Config{
 		Kafka:       consumer.Config{Brokers: []string{addr}, GroupID: "tracetally", Topics: topicNames(), Logger: log},
-		Sink:        sink.Config{URL: postgresURL, Logger: log},
+		Sink:        sink.Config{URL: secret.New(postgresURL), Logger: log},
 		Line:        pipeline.LineConfig{Enrich: enrich.Config{Book: book, HashKey: []byte(rand.Text())}},
 		MetricsAddr: fmt.Sprintf("127.0.0.1:%d", metricsPort),
 		Version:     version,

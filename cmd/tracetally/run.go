@@ -14,33 +14,27 @@ import (
 	"github.com/tracetally/tracetally/alerts"
 	"github.com/tracetally/tracetally/consumer"
 	"github.com/tracetally/tracetally/internal/pipeline"
+	"github.com/tracetally/tracetally/internal/secret"
 	"github.com/tracetally/tracetally/sink"
 )
 
 // postgresFlags say how to reach PostgreSQL.
 type postgresFlags struct {
 	PostgresURL          string `name:"postgres-url" help:"PostgreSQL, as postgres://user@host:5432/database. Put the password into --postgres-password-file, PGPASSFILE or TRACETALLY_POSTGRES_URL, not here: a command line is visible to others." placeholder:"URL"`
-	PostgresPasswordFile string `help:"File that holds the password of PostgreSQL." placeholder:"FILE" type:"existingfile"`
+	PostgresPasswordFile string `help:"File that holds the password of PostgreSQL. It is read again for each connection: a new password needs no restart." placeholder:"FILE" type:"existingfile"`
+	PostgresPlaintext    bool   `help:"Permit an sslmode that does not prove who the server is (disable, allow, prefer, require) to a PostgreSQL that is not on this machine. Without it the default is verify-full; sslrootcert=FILE in the URL names its CA."`
 }
 
-// url is the connection URL with the password in it; it must not be printed.
-func (f *postgresFlags) url() (string, error) {
+// sink is how to reach PostgreSQL. It looks at the URL, which must not be printed, no more than to say what is wrong with it.
+func (f *postgresFlags) sink() (sink.Config, error) {
 	if f.PostgresURL == "" {
-		return "", errors.New("postgres-url: required, for example postgres://tracetally@127.0.0.1:5432/tracetally")
+		return sink.Config{}, errors.New("postgres-url: required, for example postgres://tracetally@127.0.0.1:5432/tracetally")
 	}
-	u, err := url.Parse(f.PostgresURL)
-	if err != nil || u.Host == "" || !strings.HasPrefix(u.Scheme, "postgres") {
-		return "", errors.New("postgres-url: must look like postgres://user@host:5432/database") // the parse error would quote the password
+	if !strings.HasPrefix(f.PostgresURL, "postgres://") && !strings.HasPrefix(f.PostgresURL, "postgresql://") {
+		return sink.Config{}, errors.New("postgres-url: must look like postgres://user@host:5432/database") // not what it looks like: it may be a password
 	}
-	if f.PostgresPasswordFile == "" {
-		return u.String(), nil
-	}
-	password, err := os.ReadFile(f.PostgresPasswordFile)
-	if err != nil {
-		return "", fmt.Errorf("postgres-password-file: %w", err)
-	}
-	u.User = url.UserPassword(u.User.Username(), strings.TrimRight(string(password), "\r\n"))
-	return u.String(), nil
+	cfg := sink.Config{URL: secret.New(f.PostgresURL), Password: secret.Source{File: f.PostgresPasswordFile}, Plaintext: f.PostgresPlaintext}
+	return cfg, cfg.Validate()
 }
 
 // logFlags say how much is logged, and how.
@@ -71,11 +65,11 @@ type migrateCmd struct {
 
 // Run migrates and says where the schema stands.
 func (c *migrateCmd) Run(ctx context.Context, std *streams) error {
-	url, err := c.url()
+	cfg, err := c.sink()
 	if err != nil {
 		return err
 	}
-	if err := sink.Migrate(ctx, url); err != nil {
+	if err := sink.Migrate(ctx, cfg); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
 	_, err = fmt.Fprintf(std.out, "schema tracetally is at version %d\n", sink.SchemaVersion())
@@ -137,7 +131,8 @@ func onCommandLine(value string) bool {
 
 // config checks the flags that are the worker's own, all at once, in the user's words.
 func (c *runCmd) config() (pipeline.Config, error) {
-	url, err := c.url()
+	store, err := c.sink()
+	store.Retention, store.Worker = c.Retention, workerName()
 	errs := []error{err}
 	check := func(ok bool, format string, args ...any) {
 		if !ok {
@@ -168,7 +163,7 @@ func (c *runCmd) config() (pipeline.Config, error) {
 	return pipeline.Config{
 		Kafka: consumer.Config{Brokers: c.Brokers, GroupID: c.Group, Topics: c.Topics, ClientID: "tracetally", MaxBatchBytes: c.MaxBatchBytes,
 			SessionTimeout: c.SessionTimeout, RebalanceTimeout: c.SessionTimeout},
-		Sink: sink.Config{URL: url, Retention: c.Retention, Worker: workerName()},
+		Sink: store,
 		From: from, BatchEvents: c.BatchEvents, BatchAge: c.BatchAge, CommitInterval: c.CommitInterval, Drain: c.Drain,
 		HaltOnGap: c.HaltOnGap, MetricsAddr: c.Listen, AllowRemote: c.ListenRemote, Version: version,
 	}, errors.Join(errs...)

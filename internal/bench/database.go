@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/tracetally/tracetally/internal/localpg"
+	"github.com/tracetally/tracetally/internal/secret"
 	"github.com/tracetally/tracetally/sink"
 )
 
@@ -48,7 +49,7 @@ func newLedger(ctx context.Context, server *localpg.Server, name string) (*ledge
 	if err != nil {
 		return nil, err
 	}
-	if err := sink.Migrate(ctx, url); err != nil {
+	if err := sink.Migrate(ctx, sink.Config{URL: secret.New(url)}); err != nil {
 		return nil, fmt.Errorf("migrate: %w", err)
 	}
 	pool, err := pgxpool.New(ctx, url)

@@ -14,6 +14,7 @@ import (
 	"github.com/tracetally/tracetally/consumer"
 	"github.com/tracetally/tracetally/enrich"
 	"github.com/tracetally/tracetally/internal/pipeline"
+	"github.com/tracetally/tracetally/internal/secret"
 	"github.com/tracetally/tracetally/sink"
 )
 
@@ -36,7 +37,7 @@ func runProfiled(ctx context.Context, args []string) (err error) {
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	cfg := pipeline.Config{
 		Kafka:       consumer.Config{Brokers: args[1:2], GroupID: "bench-tally", Topics: args[2:3], ClientID: "tracetally", Logger: log},
-		Sink:        sink.Config{URL: os.Getenv(urlVariable), Logger: log},
+		Sink:        sink.Config{URL: secret.New(os.Getenv(urlVariable)), Logger: log},
 		Line:        pipeline.LineConfig{Enrich: enrich.Config{Book: book, HashKey: []byte("a key for measurements only")}},
 		MetricsAddr: args[3],
 		Logger:      log,

@@ -21,6 +21,7 @@ import (
 	"github.com/tracetally/tracetally/enrich"
 	"github.com/tracetally/tracetally/internal/kafkatest"
 	"github.com/tracetally/tracetally/internal/localpg/pgtest"
+	"github.com/tracetally/tracetally/internal/secret"
 	"github.com/tracetally/tracetally/sink"
 )
 
@@ -43,7 +44,7 @@ func newRig(t *testing.T, topics map[string]int32) *rig {
 	t.Helper()
 	r := &rig{t: t, kafka: kafkatest.Run(t, kafkatest.Config{Topics: topics, MaxMessageBytes: 16 << 20}), url: pgtest.Database(t)}
 	ctx := t.Context()
-	if err := sink.Migrate(ctx, r.url); err != nil {
+	if err := sink.Migrate(ctx, sink.Config{URL: secret.New(r.url)}); err != nil {
 		t.Fatal(err)
 	}
 	var err error
@@ -64,7 +65,7 @@ func newRig(t *testing.T, topics map[string]int32) *rig {
 func (r *rig) config(topics ...string) Config {
 	return Config{
 		Kafka:          consumer.Config{Brokers: r.kafka.Addrs(), GroupID: "test", Topics: topics, MaxWait: 50 * time.Millisecond},
-		Sink:           sink.Config{URL: r.url, Retention: 10 * 365 * 24 * time.Hour},
+		Sink:           sink.Config{URL: secret.New(r.url), Retention: 10 * 365 * 24 * time.Hour},
 		Line:           r.line(),
 		BatchAge:       20 * time.Millisecond,
 		CommitInterval: 50 * time.Millisecond,

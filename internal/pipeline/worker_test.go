@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/tracetally/tracetally/internal/localpg/pgtest"
+	"github.com/tracetally/tracetally/internal/secret"
 	"github.com/tracetally/tracetally/sink"
 )
 
@@ -15,7 +16,7 @@ func TestUnmigratedDatabaseEndsTheWorkerWithTheRemedy(t *testing.T) {
 	const topic = "any"
 	r := newRig(t, map[string]int32{topic: 1})
 	cfg := r.config(topic)
-	cfg.Sink.URL = pgtest.Database(t)
+	cfg.Sink.URL = secret.New(pgtest.Database(t))
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	err := Run(ctx, cfg, r.rules)
@@ -29,7 +30,7 @@ func TestUnreachableDatabaseIsWaitedForAndStopsAtOnce(t *testing.T) {
 	const topic = "any"
 	r := newRig(t, map[string]int32{topic: 1})
 	cfg := r.config(topic)
-	cfg.Sink.URL = "postgres://nobody@127.0.0.1:1/none?sslmode=disable&connect_timeout=1"
+	cfg.Sink.URL = secret.New("postgres://nobody@127.0.0.1:1/none?sslmode=disable&connect_timeout=1")
 	w := r.start(cfg)
 	if text := w.scrape(); !strings.Contains(text, "tracetally_build_info") {
 		t.Error("no metrics while waiting")
