@@ -21,7 +21,7 @@ import (
 	"github.com/tracetally/tracetally/internal/kafkatest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(kafkatest.Suite{Tests: m}) }
 
 // worker is one client that runs; it knows what is assigned to it at the moment.
 type worker struct {

@@ -17,27 +17,27 @@ import (
 
 func TestEveryCodecGivesWhatWasProduced(t *testing.T) {
 	t.Parallel()
-	cluster := kafkatest.Run(t, kafkatest.Config{Topics: map[string]int32{"t": 1}})
+	cluster := either(t, 1, kafkatest.Config{})
 	at := time.UnixMilli(1_790_000_000_123).UTC()
 	var want []*kgo.Record
 	for _, codec := range kafkatest.Codecs() {
 		batch := []*kgo.Record{
-			{Topic: "t", Key: []byte("k"), Value: []byte(strings.Repeat(codec.String(), 5000)), Timestamp: at},
-			{Topic: "t", Value: nil, Timestamp: at.Add(time.Millisecond)},
-			{Topic: "t", Key: []byte{}, Value: []byte{}, Timestamp: at.Add(-time.Hour), Headers: []kgo.RecordHeader{
+			{Topic: cluster.topic, Key: []byte("k"), Value: []byte(strings.Repeat(codec.String(), 5000)), Timestamp: at},
+			{Topic: cluster.topic, Value: nil, Timestamp: at.Add(time.Millisecond)},
+			{Topic: cluster.topic, Key: []byte{}, Value: []byte{}, Timestamp: at.Add(-time.Hour), Headers: []kgo.RecordHeader{
 				{Key: "content-encoding", Value: []byte("gzip")}, {Key: "", Value: nil}, {Key: "content-encoding", Value: []byte{}},
 			}},
 		}
 		must(t, cluster.Produce(patient(t), codec, batch...))
 		want = append(want, batch...)
 	}
-	got := readTo(t, newClient(t, cluster, nil).Reader("t", 0, 0), int64(len(want)))
+	got := readTo(t, cluster.client(t, nil).Reader(cluster.topic, 0, 0), int64(len(want)))
 	if len(got.records) != len(want) || len(got.bad) != 0 {
 		t.Fatalf("got %d records and bad ranges %v, want %d and none", len(got.records), got.bad, len(want))
 	}
 	for i, w := range want {
 		g := got.records[i]
-		if g.Topic != "t" || g.Partition != 0 || g.Offset != int64(i) || !g.Timestamp.Equal(w.Timestamp) || g.Timestamp.Location() != time.UTC {
+		if g.Topic != cluster.topic || g.Partition != 0 || g.Offset != int64(i) || !g.Timestamp.Equal(w.Timestamp) || g.Timestamp.Location() != time.UTC {
 			t.Errorf("record %d is at %s/%d/%d, %v", i, g.Topic, g.Partition, g.Offset, g.Timestamp)
 		}
 		if !sameBytes(g.Key, w.Key) || !sameBytes(g.Value, w.Value) || len(g.Headers) != len(w.Headers) {
@@ -57,23 +57,23 @@ func sameBytes(a, b []byte) bool { return bytes.Equal(a, b) && (a == nil) == (b 
 
 func TestAbortedRecordsAndMarkersAreSteppedOver(t *testing.T) {
 	t.Parallel()
-	cluster := kafkatest.Run(t, kafkatest.Config{Topics: map[string]int32{"t": 1}})
+	cluster := either(t, 1, kafkatest.Config{})
 	ctx := patient(t)
-	must(t, cluster.Produce(ctx, kafkatest.None, numbered("plain", 2)...))
-	must(t, cluster.Transaction(ctx, "a", false, numbered("aborted", 3)...))
-	must(t, cluster.Transaction(ctx, "a", true, numbered("committed", 2)...))
-	must(t, cluster.Produce(ctx, kafkatest.Zstd, numbered("plain2", 1)...))
-	must(t, cluster.Transaction(ctx, "b", false, numbered("aborted2", 2)...)) // its marker is the end of the log
+	must(t, cluster.Produce(ctx, kafkatest.None, cluster.numbered("plain", 2)...))
+	must(t, cluster.Transaction(ctx, cluster.topic, false, cluster.numbered("aborted", 3)...))
+	must(t, cluster.Transaction(ctx, cluster.topic, true, cluster.numbered("committed", 2)...))
+	must(t, cluster.Produce(ctx, kafkatest.Zstd, cluster.numbered("plain2", 1)...))
+	must(t, cluster.Transaction(ctx, cluster.topic+"-b", false, cluster.numbered("aborted2", 2)...)) // its marker is the end of the log
 
-	client := newClient(t, cluster, nil)
-	bounds, err := client.Bounds(ctx, "t", 0)
+	client := cluster.client(t, nil)
+	bounds, err := client.Bounds(ctx, cluster.topic, 0)
 	must(t, err)
 	if want := (consumer.Bounds{LastStable: 13, HighWatermark: 13}); bounds != want {
 		t.Fatalf("bounds = %+v, want %+v", bounds, want)
 	}
 	want := []string{"plain-0", "plain-1", "committed-0", "committed-1", "plain2-0"}
 	for from := range bounds.HighWatermark { // each start, in the middle of batches and of transactions too
-		got := readTo(t, client.Reader("t", 0, from), bounds.HighWatermark)
+		got := readTo(t, client.Reader(cluster.topic, 0, from), bounds.HighWatermark)
 		offsets := []int64{0, 1, 6, 7, 9}
 		i := slices.IndexFunc(offsets, func(o int64) bool { return o >= from })
 		rest := []string{}
@@ -88,10 +88,10 @@ func TestAbortedRecordsAndMarkersAreSteppedOver(t *testing.T) {
 
 func TestReaderAtTheEndWaitsAndThenReadsOn(t *testing.T) {
 	t.Parallel()
-	cluster := kafkatest.Run(t, kafkatest.Config{Topics: map[string]int32{"t": 1}})
+	cluster := either(t, 1, kafkatest.Config{})
 	ctx := patient(t)
-	must(t, cluster.Transaction(ctx, "a", false, numbered("aborted", 1)...))
-	r := newClient(t, cluster, nil).Reader("t", 0, 0)
+	must(t, cluster.Transaction(ctx, cluster.topic, false, cluster.numbered("aborted", 1)...))
+	r := cluster.client(t, nil).Reader(cluster.topic, 0, 0)
 	readTo(t, r, 2)
 	for range 3 {
 		c, err := r.Next(ctx)
@@ -99,7 +99,7 @@ func TestReaderAtTheEndWaitsAndThenReadsOn(t *testing.T) {
 			t.Fatalf("at the end: %+v, %v", c, err)
 		}
 	}
-	must(t, cluster.Produce(ctx, kafkatest.LZ4, numbered("new", 1)...))
+	must(t, cluster.Produce(ctx, kafkatest.LZ4, cluster.numbered("new", 1)...))
 	if got := readTo(t, r, 3); !slices.Equal(got.values(), []string{"new-0"}) {
 		t.Errorf("after the end: %v", got.values())
 	}
@@ -107,24 +107,24 @@ func TestReaderAtTheEndWaitsAndThenReadsOn(t *testing.T) {
 
 func TestOpenTransactionHoldsRecordsBack(t *testing.T) {
 	t.Parallel()
-	cluster := kafkatest.Run(t, kafkatest.Config{Topics: map[string]int32{"t": 1}})
+	cluster := either(t, 1, kafkatest.Config{})
 	ctx := patient(t)
-	must(t, cluster.Produce(ctx, kafkatest.None, numbered("before", 1)...))
-	open, err := kgo.NewClient(kgo.SeedBrokers(cluster.Addrs()...), kgo.TransactionalID("x"), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	must(t, cluster.Produce(ctx, kafkatest.None, cluster.numbered("before", 1)...))
+	open, err := kgo.NewClient(kgo.SeedBrokers(cluster.Addrs()...), kgo.TransactionalID(cluster.topic), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	must(t, err)
 	defer open.Close()
 	must(t, open.BeginTransaction())
-	must(t, open.ProduceSync(ctx, numbered("held", 1)...).FirstErr())
-	must(t, cluster.Produce(ctx, kafkatest.None, numbered("behind", 1)...))
+	must(t, open.ProduceSync(ctx, cluster.numbered("held", 1)...).FirstErr())
+	must(t, cluster.Produce(ctx, kafkatest.None, cluster.numbered("behind", 1)...))
 
-	client := newClient(t, cluster, nil)
-	r := client.Reader("t", 0, 0)
+	client := cluster.client(t, nil)
+	r := client.Reader(cluster.topic, 0, 0)
 	got := readTo(t, r, 1)
 	c, err := r.Next(ctx)
 	if err != nil || c.To != 1 || c.LastStable != 1 || c.HighWatermark != 3 {
 		t.Fatalf("before the commit: %+v, %v", c, err)
 	}
-	latest, err := client.OffsetAt(ctx, "t", 0, time.Now().Add(time.Hour))
+	latest, err := client.OffsetAt(ctx, cluster.topic, 0, time.Now().Add(time.Hour))
 	if err != nil || latest != 1 {
 		t.Errorf("the end for new readers = %d, %v, want 1, so that the transaction is not missed", latest, err)
 	}
@@ -137,29 +137,29 @@ func TestOpenTransactionHoldsRecordsBack(t *testing.T) {
 
 func TestTrimmedLogIsAnErrorWithExactNumbersAndNeverAJump(t *testing.T) {
 	t.Parallel()
-	cluster := kafkatest.Run(t, kafkatest.Config{Topics: map[string]int32{"t": 1}})
+	cluster := either(t, 1, kafkatest.Config{})
 	ctx := patient(t)
 	for i := range 10 {
-		must(t, cluster.Produce(ctx, kafkatest.None, numbered(fmt.Sprint(i), 2)...))
+		must(t, cluster.Produce(ctx, kafkatest.None, cluster.numbered(fmt.Sprint(i), 2)...))
 	}
-	client := newClient(t, cluster, func(c *consumer.Config) { c.FetchBytes = 1 << 10 })
-	r := client.Reader("t", 0, 3)
-	must(t, cluster.Fake().DeleteRecords("t", 0, 7))
+	client := cluster.client(t, func(c *consumer.Config) { c.FetchBytes = 1 << 10 })
+	r := client.Reader(cluster.topic, 0, 3)
+	must(t, cluster.DeleteRecords(ctx, cluster.topic, 0, 7))
 	for range 2 { // it stays that way
 		c, err := r.Next(ctx)
 		var out *consumer.OutOfRange
 		if !errors.As(err, &out) {
 			t.Fatalf("Next = %+v, %v, want OutOfRange", c, err)
 		}
-		want := consumer.OutOfRange{Topic: "t", Wanted: 3, Log: consumer.Bounds{LogStart: 7, LastStable: 20, HighWatermark: 20}}
+		want := consumer.OutOfRange{Topic: cluster.topic, Wanted: 3, Log: consumer.Bounds{LogStart: 7, LastStable: 20, HighWatermark: 20}}
 		if *out != want || c.From != 3 || c.To != 3 {
 			t.Errorf("got %+v and %+v, want %+v", *out, c, want)
 		}
 	}
-	if got := readTo(t, client.Reader("t", 0, 7), 20); len(got.records) != 13 || got.records[0].Offset != 7 {
+	if got := readTo(t, client.Reader(cluster.topic, 0, 7), 20); len(got.records) != 13 || got.records[0].Offset != 7 {
 		t.Errorf("from the log's start: %d records, first %d", len(got.records), got.records[0].Offset)
 	}
-	_, err := client.Reader("t", 0, 21).Next(ctx)
+	_, err := client.Reader(cluster.topic, 0, 21).Next(ctx)
 	var out *consumer.OutOfRange
 	if !errors.As(err, &out) || out.Wanted != 21 || out.Log.HighWatermark != 20 {
 		t.Errorf("behind the end: %v", err)
@@ -168,41 +168,32 @@ func TestTrimmedLogIsAnErrorWithExactNumbersAndNeverAJump(t *testing.T) {
 
 func TestOffsetAtFindsTheFirstRecordOfThatTime(t *testing.T) {
 	t.Parallel()
-	cluster := kafkatest.Run(t, kafkatest.Config{Topics: map[string]int32{"t": 1}})
+	cluster := either(t, 1, kafkatest.Config{})
 	ctx := patient(t)
 	start := time.UnixMilli(1_790_000_000_000)
 	for i := range 5 {
-		must(t, cluster.Produce(ctx, kafkatest.None, &kgo.Record{Topic: "t", Value: []byte("v"), Timestamp: start.Add(time.Duration(i) * time.Minute)}))
+		must(t, cluster.Produce(ctx, kafkatest.None, &kgo.Record{Topic: cluster.topic, Value: []byte("v"), Timestamp: start.Add(time.Duration(i) * time.Minute)}))
 	}
-	client := newClient(t, cluster, nil)
+	client := cluster.client(t, nil)
 	for at, want := range map[time.Duration]int64{-time.Hour: 0, 0: 0, time.Second: 1, 4 * time.Minute: 4, time.Hour: 5} {
-		if got, err := client.OffsetAt(ctx, "t", 0, start.Add(at)); err != nil || got != want {
+		if got, err := client.OffsetAt(ctx, cluster.topic, 0, start.Add(at)); err != nil || got != want {
 			t.Errorf("OffsetAt(start%+v) = %d, %v, want %d", at, got, err, want)
 		}
 	}
-	if id, err := client.ClusterID(ctx); err != nil || id != kafkatest.ClusterID {
+	if id, err := client.ClusterID(ctx); err != nil || id != cluster.ID() {
 		t.Errorf("ClusterID = %q, %v", id, err)
 	}
 }
 
 func TestBatchLargerThanTheFetchComesWhole(t *testing.T) {
 	t.Parallel()
-	cluster := kafkatest.Run(t, kafkatest.Config{Topics: map[string]int32{"t": 1}})
+	cluster := either(t, 1, kafkatest.Config{})
 	ctx := patient(t)
-	must(t, cluster.Produce(ctx, kafkatest.None, numbered("small", 1)...))
-	must(t, cluster.Produce(ctx, kafkatest.None, &kgo.Record{Topic: "t", Value: bytes.Repeat([]byte("x"), 900_000)}))
-	must(t, cluster.Produce(ctx, kafkatest.None, numbered("small", 1)...))
-	got := readTo(t, newClient(t, cluster, func(c *consumer.Config) { c.FetchBytes = 1 << 10 }).Reader("t", 0, 0), 3)
+	must(t, cluster.Produce(ctx, kafkatest.None, cluster.numbered("small", 1)...))
+	must(t, cluster.Produce(ctx, kafkatest.None, &kgo.Record{Topic: cluster.topic, Value: bytes.Repeat([]byte("x"), 900_000)}))
+	must(t, cluster.Produce(ctx, kafkatest.None, cluster.numbered("small", 1)...))
+	got := readTo(t, cluster.client(t, func(c *consumer.Config) { c.FetchBytes = 1 << 10 }).Reader(cluster.topic, 0, 0), 3)
 	if len(got.records) != 3 || len(got.records[1].Value) != 900_000 || len(got.bad) != 0 {
 		t.Errorf("got %d records, bad %v", len(got.records), got.bad)
-	}
-}
-
-func TestConfigReportsEveryProblemAtOnce(t *testing.T) {
-	_, err := consumer.New(consumer.Config{Topics: []string{"a", "a"}, MaxWait: time.Hour, FetchBytes: 1})
-	for _, want := range []string{"brokers:", "group:", "topics:", "max-wait:", "fetch-bytes:"} {
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("error %v does not mention %q", err, want)
-		}
 	}
 }
