@@ -15,9 +15,12 @@ type literalReader struct {
 	i    int
 	u    *unwrapped
 	nest int
+	// quiet: the whole literal is what a model wrote or was asked.
+	quiet bool
 
 	keys [maxOpen]string // key under which each open bracket stands
 	drop [maxOpen]bool   // inside a value that is no evidence
+	echo [maxOpen]bool   // inside a value that a model wrote or was asked
 	open int
 	key  string
 }
@@ -53,6 +56,7 @@ func (r *literalReader) push() {
 	if r.open < maxOpen {
 		r.keys[r.open] = r.key
 		r.drop[r.open] = noEvidence(r.key) || r.open > 0 && r.drop[r.open-1]
+		r.echo[r.open] = echoKey(r.key, r.echoed())
 		r.open++
 	}
 	// A list's values go by the list's own key; an object's first key follows.
@@ -90,8 +94,16 @@ func (r *literalReader) scalar(s string, quoted bool) {
 		s = ""
 	}
 	if s != "" || quoted {
-		r.u.keep(r.parent(), r.key, s, r.nest)
+		r.u.keep(field{r.parent(), r.key, s, r.nest, echoKey(r.key, r.echoed())})
 	}
+}
+
+// echoed tells whether the place that was reached is inside of what a model wrote or was asked.
+func (r *literalReader) echoed() bool {
+	if r.open == 0 {
+		return r.quiet
+	}
+	return r.quiet || r.echo[r.open-1]
 }
 
 func (r *literalReader) colonFollows() bool {

@@ -11,45 +11,75 @@ import (
 // messageOf is the redacted message of the event: of the captured exception, else of the error text. Structures are
 // reduced to the messages inside them, and what an error quotes of a prompt or an output is cut (privacy: neither is kept).
 // A parsing error quotes what the model wrote more often than not, so there only names stay.
+//
+// What is left is prose that a program wrote. An error that a program words with a user's text and no mark around it
+// ("Sorry, it rains") cannot be told from prose: Config.NoMessages is for those who cannot have that.
 // The message is a copy: withoutStructures builds it anew, so the decoder may overwrite its buffer.
 func messageOf(s *schemas.Sensitive, c schemas.Category) string {
 	text := s.ErrorText
 	if len(s.Exceptions) > 0 {
 		text = s.Exceptions[0].Value
 	}
-	return RedactMessage(withoutQuotes(withoutEchoes(withoutStructures(text)), c == schemas.ParsingError))
+	strict := c == schemas.ParsingError
+	if !strict {
+		text = unquoted(text)
+	}
+	return RedactMessage(withoutQuotes(withoutEchoes(withoutQueries(withoutStructures(text, strict))), strict))
 }
 
-// withoutStructures replaces every literal by the messages that it holds.
-func withoutStructures(text string) string {
+// withoutStructures replaces every literal by the messages that it holds, and drops one that is introduced as an output.
+func withoutStructures(text string, strict bool) string {
 	var prose strings.Builder
 	for s := headAndTail(text, maxText); len(s) > 0; {
 		at := structureAt(s)
-		prose.WriteString(s[:at])
+		before := s[:at]
 		if at == len(s) {
+			prose.WriteString(before)
 			break
 		}
 		inner := &unwrapped{}
-		r := literalReader{s: s[at:], u: inner}
-		s = s[at+r.read():]
-		prose.WriteString(messagesIn(inner.fields))
+		r := literalReader{s: s[at:], u: inner, quiet: introducesLiteral(before)}
+		rest := s[at+r.read():]
+		before, s = withoutQuoteAround(before, rest)
+		prose.WriteString(before)
+		prose.WriteString(messagesIn(inner.fields, strict))
 	}
 	return prose.String()
 }
 
+// withoutQuoteAround takes away the quotes that stand just before and just behind a literal: what is inside is looked at
+// by itself.
+func withoutQuoteAround(before, rest string) (b, r string) {
+	if before == "" || rest == "" || before[len(before)-1] != rest[0] || !strings.Contains("'\"`", rest[:1]) {
+		return before, rest
+	}
+	return before[:len(before)-1], rest[1:]
+}
+
 // messagesIn joins the messages of a literal, outermost first; a message that is a literal itself shows in its parts.
-func messagesIn(fields []field) string {
+// Reasons and descriptions are as often fields of a model's answer as of an error, so a parsing error's are left out.
+func messagesIn(fields []field, strict bool) string {
 	var parts []string
 	for _, f := range fields {
 		switch f.key {
-		case "message", "msg", "detail", "details", "error", "description", "error_description", "errormessage", "error_message",
-			"reason", "finishreason", "finish_reason", "blockreason":
-			if structureAt(f.value) == len(f.value) && len(parts) < maxParts && !slices.Contains(nothings, f.value) {
-				parts = append(parts, f.value)
+		case "detail", "details", "description", "reason":
+			if strict {
+				continue
 			}
+		case "message", "msg", "error", "error_description", "errormessage", "error_message", "finishreason", "finish_reason", "blockreason":
+		default:
+			continue
+		}
+		if (!f.echo || enumerated(f.value)) && structureAt(f.value) == len(f.value) && len(parts) < maxParts && !slices.Contains(nothings, f.value) {
+			parts = append(parts, f.value)
 		}
 	}
 	return " " + strings.Join(parts, "; ") + " "
+}
+
+// enumerated tells whether a value is of a closed set, as APIs write them: MALFORMED_FUNCTION_CALL.
+func enumerated(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return (r < 'A' || r > 'Z') && r != '_' })
 }
 
 // maxParts messages fill what is kept.
@@ -58,60 +88,12 @@ const maxParts = 4
 // nothings are the words for no value in JSON, Python and JavaScript.
 var nothings = []string{"", "null", "None", "undefined"}
 
-// echoWords introduce what a model wrote or was asked: after such a word and a colon comes text of a user.
-var echoWords = []string{
-	"output", "outputs", "completion", "response", "answer", "content", "text", "input", "inputs", "prompt", "query", "question", "value",
-	"values", "arguments", "args", "body", "document", "string", "object", "data", "got", "received", "from",
-}
+// query is what follows the question mark of a URL or of a path: it holds what was searched for.
+var query = regexp.MustCompile(`([/.][^\s?'"<>]*)\?[^\s'"<>)\]]+`)
 
-// withoutEchoes cuts a text where it begins to quote: after an echo word with a colon or an equals sign, or at a code
-// fence. "Expecting value: line 1" goes on with a place, not with a quotation.
-func withoutEchoes(text string) string {
-	end := len(text)
-	if fence := strings.Index(text, "```"); fence >= 0 {
-		end = fence
-	}
-	for i := range end {
-		if text[i] != ':' && text[i] != '=' || !endsInEchoWord(text[:i]) {
-			continue
-		}
-		if rest := strings.TrimLeft(text[i+1:], " \t\n"); !strings.HasPrefix(rest, "line ") {
-			return text[:i+1] + " …"
-		}
-	}
-	if end < len(text) {
-		return text[:end] + "…"
-	}
-	return text
-}
-
-// endsInEchoWord looks at the last word of text, "is" and "was" aside; the last part of a joined_name counts.
-func endsInEchoWord(text string) bool {
-	text = strings.ToLower(strings.TrimRight(text[max(0, len(text)-maxEchoWord):], " \t\n"))
-	text = strings.TrimSuffix(strings.TrimSuffix(text, " is"), " was")
-	word := text[strings.LastIndexFunc(text, func(r rune) bool { return r < 'a' || r > 'z' })+1:]
-	return slices.Contains(echoWords, word)
-}
-
-// maxEchoWord bytes hold the longest echo word, blanks and "was".
-const maxEchoWord = 32
-
-var (
-	// quoted is text between quotes.
-	quoted = regexp.MustCompile("\"[^\"]*\"|'[^']*'|`[^`]*`|“[^”]*”")
-	// name is what may stay of it: of a model, a parameter, a column, a file.
-	name = regexp.MustCompile("^['\"`“][\\w./:@<>\\[\\]-]{1,62}['\"`”]")
-)
-
-// withoutQuotes removes what stands between quotes and is no name; with strict, only single quotes may hold one.
-func withoutQuotes(text string, strict bool) string {
-	if !strings.ContainsAny(text, "\"'`“") {
+func withoutQueries(text string) string {
+	if strings.IndexByte(text, '?') < 0 {
 		return text
 	}
-	return quoted.ReplaceAllStringFunc(text, func(q string) string {
-		if name.MatchString(q) && (!strict || q[0] == '\'') {
-			return q
-		}
-		return "'…'"
-	})
+	return query.ReplaceAllString(text, "$1?…")
 }

@@ -17,6 +17,7 @@ const (
 type field struct {
 	parent, key, value string // keys are lower case
 	nest               int    // wrappers around it
+	echo               bool   // of what a model wrote or was asked: evidence, but no message
 }
 
 // unclosed is the key of the mark that a literal ended before its last bracket.
@@ -33,7 +34,7 @@ type unwrapped struct {
 // Each level costs one pass over the text, so the whole is linear.
 func unwrap(text string) *unwrapped {
 	u := &unwrapped{}
-	u.open(text, 0)
+	u.open(text, 0, false)
 	return u
 }
 
@@ -52,14 +53,14 @@ func headAndTail(s string, n int) string {
 	return s[:head] + "\n" + s[tail:]
 }
 
-func (u *unwrapped) open(s string, nest int) {
+func (u *unwrapped) open(s string, nest int, echo bool) {
 	for len(s) > 0 {
 		at := structureAt(s)
 		u.prose(s[:at])
 		if at == len(s) {
 			return
 		}
-		r := literalReader{s: s[at:], u: u, nest: nest}
+		r := literalReader{s: s[at:], u: u, nest: nest, quiet: echo || introducesLiteral(s[:at])}
 		s = s[at+r.read():]
 	}
 }
@@ -105,19 +106,19 @@ func opensObject(s string) bool {
 }
 
 // keep records one scalar, and opens it when it is a wrapper itself.
-func (u *unwrapped) keep(parent, key, value string, nest int) {
+func (u *unwrapped) keep(f field) {
 	if len(u.fields) < maxFields {
-		u.fields = append(u.fields, field{parent, key, value, nest})
+		u.fields = append(u.fields, f)
 	}
-	if key != "" {
-		u.text.WriteString(key)
+	if f.key != "" {
+		u.text.WriteString(f.key)
 		u.text.WriteString(": ")
 	}
-	if nest < maxNest && strings.ContainsAny(value, "{[") {
-		u.open(value, nest+1)
+	if f.nest < maxNest && strings.ContainsAny(f.value, "{[") {
+		u.open(f.value, f.nest+1, f.echo)
 		return
 	}
-	u.prose(value)
+	u.prose(f.value)
 }
 
 // noEvidence lists the keys whose values say nothing about a cause, or hold what was sent and answered: the words of a
