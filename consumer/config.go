@@ -16,6 +16,8 @@ type Config struct {
 	GroupID string
 	// Topics to consume. One that does not exist yet is picked up when it appears.
 	Topics []string
+	// Access is how connections are secured, and as whom we come.
+	Access Access
 	// ClientID is how brokers name us in their logs and quotas. Default "tracetally".
 	ClientID string
 	// Logger gets changes of state. Default: nothing is logged.
@@ -37,6 +39,10 @@ type Config struct {
 	RebalanceTimeout time.Duration
 	// PartitionWatch is how often the group's leader looks for new partitions and topics. Default 5s.
 	PartitionWatch time.Duration
+
+	// Joined, when set, is told true when the group has let us in and false when the membership has ended, be it for a
+	// rebalance, a lost coordinator or a shutdown. It is called by one goroutine at a time and must not block.
+	Joined func(bool)
 }
 
 // withDefaults fills in what is zero.
@@ -47,6 +53,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Joined == nil {
+		c.Joined = func(bool) {}
 	}
 	if c.FetchBytes == 0 {
 		c.FetchBytes = 1 << 20
@@ -103,6 +112,9 @@ func (c Config) validate() error {
 	}
 	if c.PartitionWatch < 10*time.Millisecond || c.PartitionWatch > time.Hour {
 		bad("partition-watch: must be 10ms–1h, got %v", c.PartitionWatch)
+	}
+	if err := c.Access.validate(c.Brokers); err != nil {
+		problems = append(problems, err)
 	}
 	return errors.Join(problems...)
 }

@@ -38,7 +38,7 @@ type Assigned struct {
 //
 // Trouble with the group is retried for ever, with a growing pause of at most some seconds.
 func (c *Client) Run(ctx context.Context, work func(ctx context.Context, p Assigned)) error {
-	conns := newConnections()
+	conns := newConnections(c.door)
 	watch := &watcher{client: c}
 	group, err := kafka.NewConsumerGroup(c.groupConfig(conns, watch))
 	if err != nil {
@@ -130,6 +130,8 @@ func (m *membership) serve(ctx context.Context, gen *kafka.Generation, work func
 			working.Go(func() { work(workCtx, p) })
 		}
 	}
+	m.client.cfg.Joined(true)
+	defer m.client.cfg.Joined(false)
 	m.client.log.Info("joined the consumer group", "group", gen.GroupID, "generation", gen.ID, "partitions", count(gen))
 
 	over := make(chan struct{})
