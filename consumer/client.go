@@ -16,6 +16,7 @@ type Client struct {
 	cfg       Config
 	log       *slog.Logger
 	addr      net.Addr
+	door      *door
 	conns     *connections
 	transport *kafka.Transport
 	stop      context.CancelFunc // ends the transport's own goroutines
@@ -33,7 +34,8 @@ func New(cfg Config) (*Client, error) {
 		return nil, fmt.Errorf("configure consumer: %w", err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	c := &Client{cfg: cfg, log: cfg.Logger, addr: kafka.TCP(cfg.Brokers...), conns: newConnections(), stop: stop}
+	d := newDoor(cfg.Access, cfg.Brokers, cfg.ClientID, cfg.Logger)
+	c := &Client{cfg: cfg, log: cfg.Logger, addr: kafka.TCP(cfg.Brokers...), door: d, conns: newConnections(d), stop: stop}
 	c.codecs.limit = cfg.MaxBatchBytes
 	c.transport = newTransport(ctx, cfg, c.conns)
 	return c, nil

@@ -22,8 +22,8 @@ const (
 	shutTimeout = 5 * time.Second
 )
 
-// newTransport and newDialer are the only places where connections to Kafka are made: what a connection must have (TLS,
-// SASL) is set in both.
+// newTransport, newDialer and NewTransport are the only places where connections to Kafka are made. What a connection must
+// have (TLS, SASL) is done in connections.dial, which all of them use, and not by kafka-go.
 func newTransport(ctx context.Context, cfg Config, conns *connections) *kafka.Transport {
 	return &kafka.Transport{
 		Dial:           conns.dial,
@@ -42,6 +42,8 @@ func newDialer(cfg Config, conns *connections) *kafka.Dialer {
 // connections keeps the open connections of one user of kafka-go, which has no way to interrupt a request in flight: a
 // join can take the rebalance timeout, a fetch over a dead network its whole deadline.
 type connections struct {
+	door *door
+
 	mu       sync.Mutex
 	open     map[*conn]struct{}
 	shutting bool
@@ -50,16 +52,29 @@ type connections struct {
 
 var errShut = errors.New("client is closed")
 
-func newConnections() *connections {
-	return &connections{open: map[*conn]struct{}{}, empty: make(chan struct{})}
+func newConnections(d *door) *connections {
+	return &connections{door: d, open: map[*conn]struct{}{}, empty: make(chan struct{})}
 }
 
-// dial is a kafka.Dialer's DialFunc and a kafka.Transport's Dial.
+// dial is a kafka.Dialer's DialFunc and a kafka.Transport's Dial: what it gives is secure and authenticated.
 func (c *connections) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	nc, err := (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}
+	tracked, err := c.track(nc) // before anything is said on it, so that it can be interrupted
+	if err != nil {
+		return nil, err
+	}
+	in, err := c.door.enter(ctx, tracked, address)
+	if err != nil {
+		_ = tracked.Close() // why it is of no use is said already
+		return nil, err
+	}
+	return in, nil
+}
+
+func (c *connections) track(nc net.Conn) (*conn, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.shutting {
