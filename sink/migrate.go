@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -27,7 +28,7 @@ const (
 )
 
 // Migrate brings the schema tracetally of the database to this program's version. It may run again and by several at once:
-// a session lock lets one work. Of cfg it needs what says how to connect.
+// a session lock lets one work. Of cfg it needs what says how to connect. Errors: ErrRoles, with the statement that mends it.
 func Migrate(ctx context.Context, cfg Config) error {
 	if err := cfg.Validate(); err != nil {
 		return err
@@ -36,9 +37,19 @@ func Migrate(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	db := stdlib.OpenDB(*conn)
+	for name, value := range map[string]string{"application_name": "tracetally migrate", "search_path": "pg_catalog", "timezone": "UTC"} {
+		conn.RuntimeParams[name] = value
+	}
+	if err := prepareRoles(ctx, conn); err != nil {
+		return err
+	}
+	// What a migration creates belongs to the role that it runs as.
+	db := stdlib.OpenDB(*conn, stdlib.OptionAfterConnect(func(ctx context.Context, c *pgx.Conn) error {
+		_, err := c.Exec(ctx, `set role tracetally_owner`)
+		return doing("become tracetally_owner", err)
+	}))
 	defer func() { _ = db.Close() }()
-	provider, err := migrator(ctx, db)
+	provider, err := migrator(db)
 	if err != nil {
 		return err
 	}
@@ -48,16 +59,7 @@ func Migrate(ctx context.Context, cfg Config) error {
 	return nil
 }
 
-func migrator(ctx context.Context, db *sql.DB) (*goose.Provider, error) {
-	// goose makes its table inside the schema, so the schema comes first; two that make it at once would collide.
-	const create = `
-begin;
-select pg_advisory_xact_lock(hashtextextended('tracetally.schema', 0));
-create schema if not exists tracetally;
-commit;`
-	if _, err := db.ExecContext(ctx, create); err != nil {
-		return nil, doing("create schema tracetally", err)
-	}
+func migrator(db *sql.DB) (*goose.Provider, error) {
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(lockProbe, lockProbes))
 	if err != nil {
 		return nil, fmt.Errorf("make the migration lock: %w", err)
