@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"time"
 
 	"github.com/segmentio/kafka-go/protocol"
@@ -92,7 +93,8 @@ func (r *fetchRequest) RawExchange(rw io.ReadWriter) (protocol.Message, error) {
 }
 
 // encode writes https://kafka.apache.org/protocol#The_Messages_Fetch, version 11. The partition serves as correlation id:
-// a connection carries one request at a time.
+// a connection carries one request at a time. Only the partition's own bound on bytes is used: kfake 20260918 leaves out the
+// aborted transactions when it stops at the one of all partitions.
 func (r *fetchRequest) encode() []byte {
 	b := make([]byte, 4, 128+len(r.clientID)+len(r.topic))
 	str := func(s string) {
@@ -111,7 +113,7 @@ func (r *fetchRequest) encode() []byte {
 	i32(-1) // replica id: a consumer
 	i32(int32(r.maxWait.Milliseconds()))
 	i32(1)                         // min bytes
-	i32(r.maxBytes)                // max bytes
+	i32(math.MaxInt32)             // max bytes of all partitions, of which there is one
 	b = append(b, byte(committed)) // isolation level
 	i32(0)                         // session id
 	i32(-1)                        // session epoch: no session

@@ -108,47 +108,6 @@ func (w *worker) end(t *testing.T) {
 	}
 }
 
-func members(c *kafkatest.Cluster) int {
-	info := c.Fake().GroupInfo("g")
-	if info == nil {
-		return 0
-	}
-	return len(info.Members)
-}
-
-func TestEachPartitionIsWorkedByOneClientAndMovesWhenItLeaves(t *testing.T) {
-	t.Parallel()
-	cluster := kafkatest.Run(t, kafkatest.Config{Topics: map[string]int32{"t": 4}})
-	a := startWorker(t, newClient(t, cluster, nil))
-	a.wait(t, exactly("t/0", "t/1", "t/2", "t/3"))
-
-	b := startWorker(t, newClient(t, cluster, nil))
-	two := func(names []string) bool { return len(names) == 2 }
-	both := append(b.wait(t, two), a.wait(t, two)...)
-	if slices.Sort(both); !slices.Equal(both, []string{"t/0", "t/1", "t/2", "t/3"}) {
-		t.Fatalf("two clients hold %v", both)
-	}
-	b.end(t)
-	if names, _ := b.held(); len(names) > 0 {
-		t.Errorf("after its end b holds %v", names)
-	}
-	if n := members(cluster); n != 1 {
-		t.Errorf("%d members after b left, want 1", n)
-	}
-	a.wait(t, exactly("t/0", "t/1", "t/2", "t/3"))
-}
-
-func TestNewPartitionsAndTopicsAreNoticed(t *testing.T) {
-	t.Parallel()
-	cluster := kafkatest.Run(t, kafkatest.Config{Topics: map[string]int32{"t": 1}})
-	w := startWorker(t, newClient(t, cluster, func(c *consumer.Config) { c.Topics = []string{"t", "later"} }))
-	w.wait(t, exactly("t/0")) // a topic that is missing keeps the other from nobody
-	must(t, cluster.AddPartitions(patient(t), "t", 3))
-	w.wait(t, exactly("t/0", "t/1", "t/2"))
-	must(t, cluster.Fake().CreateTopic("later", 2, nil))
-	w.wait(t, exactly("later/0", "later/1", "t/0", "t/1", "t/2"))
-}
-
 func TestCoordinatorThatIsNotThereYetIsWaitedForQuietly(t *testing.T) {
 	t.Parallel()
 	cluster := kafkatest.Run(t, kafkatest.Config{Topics: map[string]int32{"t": 1}})
@@ -234,57 +193,6 @@ func TestShutdownCutsOffABrokerThatNeverAnswers(t *testing.T) {
 	must(t, client.Close())
 }
 
-func TestMirroredOffsetsReachTheGroup(t *testing.T) {
-	t.Parallel()
-	cluster := kafkatest.Run(t, kafkatest.Config{Topics: map[string]int32{"t": 1}})
-	w := startWorker(t, newClient(t, cluster, nil))
-	w.wait(t, exactly("t/0"))
-	w.mu.Lock()
-	mirror := w.mirror["t/0"]
-	w.mu.Unlock()
-	mirror(7)
-	_, err := cluster.Fake().WaitGroupInfo(patient(t), "g", func(i *kfake.GroupInfo) bool { return i.Commits["t"][0].Offset == 7 })
-	must(t, err)
-	mirror(9)
-	w.end(t) // what is left goes out on the way
-	if got := cluster.Fake().GroupInfo("g").Commits["t"][0].Offset; got != 9 {
-		t.Errorf("mirrored offset at the end = %d, want 9", got)
-	}
-}
-
-func TestRestartedBrokerIsReadOnWithoutLossOrRepeat(t *testing.T) {
-	t.Parallel()
-	cluster := kafkatest.Run(t, kafkatest.Config{Topics: map[string]int32{"t": 1}, DataDir: t.TempDir()})
-	ctx := patient(t)
-	must(t, cluster.Produce(ctx, kafkatest.Zstd, numbered("before", 5)...))
-	client := newClient(t, cluster, nil)
-	w := startWorker(t, client)
-	w.wait(t, exactly("t/0"))
-	r := client.Reader("t", 0, 0)
-	got := readTo(t, r, 5)
-
-	cluster.Stop()
-	failed := false
-	for range 3 {
-		c, err := r.Next(ctx)
-		failed = failed || err != nil
-		if c.From != 5 || c.To != 5 {
-			t.Fatalf("without a broker: %+v", c)
-		}
-	}
-	if !failed {
-		t.Error("without a broker Next gave no error")
-	}
-	must(t, cluster.Restart())
-	must(t, cluster.Produce(ctx, kafkatest.Gzip, numbered("after", 2)...))
-	got.records = append(got.records, readTo(t, r, 7).records...)
-	want := []string{"before-0", "before-1", "before-2", "before-3", "before-4", "after-0", "after-1"}
-	if !slices.Equal(got.values(), want) {
-		t.Errorf("read %v, want %v", got.values(), want)
-	}
-	w.wait(t, exactly("t/0"))
-}
-
 func TestMovedLeaderIsFollowed(t *testing.T) {
 	t.Parallel()
 	cluster := kafkatest.Run(t, kafkatest.Config{Topics: map[string]int32{"t": 1}, Brokers: 3})
@@ -297,25 +205,6 @@ func TestMovedLeaderIsFollowed(t *testing.T) {
 		if got := readTo(t, r, int64(i+1)); !slices.Equal(got.values(), []string{fmt.Sprintf("%d-0", i)}) {
 			t.Errorf("after move %d: %v", i, got.values())
 		}
-	}
-}
-
-func TestShutdownLetsWorkFinishAndLeavesTheGroup(t *testing.T) {
-	t.Parallel()
-	cluster := kafkatest.Run(t, kafkatest.Config{Topics: map[string]int32{"t": 1}})
-	client := newClient(t, cluster, nil)
-	ctx, stop := context.WithCancel(patient(t))
-	finished := false
-	err := client.Run(ctx, func(ctx context.Context, _ consumer.Assigned) {
-		stop()
-		<-ctx.Done()
-		if n := members(cluster); n != 1 {
-			t.Errorf("%d members while work finishes, want 1", n)
-		}
-		finished = true
-	})
-	if err != nil || !finished || members(cluster) != 0 {
-		t.Errorf("Run = %v, finished %v, %d members left", err, finished, members(cluster))
 	}
 }
 

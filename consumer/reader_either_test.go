@@ -197,3 +197,87 @@ func TestBatchLargerThanTheFetchComesWhole(t *testing.T) {
 		t.Errorf("got %d records, bad %v", len(got.records), got.bad)
 	}
 }
+
+// TestInterleavedTransactionsAreToldApart: two producers take turns in one partition, one commits and one aborts.
+func TestInterleavedTransactionsAreToldApart(t *testing.T) {
+	t.Parallel()
+	cluster := either(t, 1, kafkatest.Config{})
+	ctx := patient(t)
+	producer := func(id string) *kgo.Client {
+		c, err := kgo.NewClient(kgo.SeedBrokers(cluster.Addrs()...), kgo.TransactionalID(cluster.topic+id), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+		must(t, err)
+		t.Cleanup(c.Close)
+		return c
+	}
+	commits, aborts := producer("-commits"), producer("-aborts")
+	var want []string
+	for round := range 3 {
+		must(t, commits.BeginTransaction())
+		must(t, aborts.BeginTransaction())
+		for i := range 3 {
+			good, bad := fmt.Sprintf("good-%d-%d", round, i), fmt.Sprintf("bad-%d-%d", round, i)
+			must(t, aborts.ProduceSync(ctx, cluster.numbered(bad, 2)...).FirstErr())
+			must(t, commits.ProduceSync(ctx, cluster.numbered(good, 2)...).FirstErr())
+			want = append(want, good+"-0", good+"-1")
+		}
+		first, second := commits, aborts // which marker comes first must not matter
+		if round == 1 {
+			first, second = aborts, commits
+		}
+		for _, c := range []*kgo.Client{first, second} {
+			must(t, c.EndTransaction(ctx, kgo.TransactionEndTry(c == commits)))
+		}
+	}
+	end, err := cluster.End(ctx, cluster.topic, 0)
+	must(t, err)
+	for _, bytes := range []int32{1 << 10, 1 << 20} { // batch by batch, and all in one answer
+		r := cluster.client(t, func(c *consumer.Config) { c.FetchBytes = bytes }).Reader(cluster.topic, 0, 0)
+		if got := readTo(t, r, end); !slices.Equal(got.values(), want) || len(got.bad) > 0 {
+			t.Errorf("read %v and bad ranges %v, want %v", got.values(), got.bad, want)
+		}
+	}
+}
+
+// TestCompactedTopicIsReadOverItsHoles: what compaction took away is stepped over, from every offset, and nothing else is.
+func TestCompactedTopicIsReadOverItsHoles(t *testing.T) {
+	t.Parallel()
+	cluster := either(t, 0, kafkatest.Config{})
+	ctx := patient(t)
+	must(t, cluster.CreateTopic(ctx, cluster.topic, 1, map[string]string{
+		"cleanup.policy": "compact", "segment.ms": "1", "min.cleanable.dirty.ratio": "0.001", "min.compaction.lag.ms": "0",
+	}))
+	start := time.Now().Add(-time.Hour) // young, or the fake's retention deletes what its compaction left
+	put := func(key string, i int) {
+		must(t, cluster.Produce(ctx, kafkatest.LZ4, &kgo.Record{
+			Topic: cluster.topic, Key: []byte(key), Value: fmt.Append(nil, key, i), Timestamp: start.Add(time.Duration(i) * time.Second),
+		}))
+	}
+	put("first", 0) // stays, and with it the start of the log, which the fake would move
+	for i := range 20 {
+		for k := range 3 { // of three keys the last values stay
+			put(fmt.Sprint("k", k, "-"), i)
+		}
+	}
+	put("end", 100)
+	const end = 62
+	client := cluster.client(t, nil)
+	var got read
+	soon(ctx, t, "compacted", func() bool {
+		cluster.Compact()
+		got = readTo(t, client.Reader(cluster.topic, 0, 0), end)
+		return len(got.records) <= 5
+	})
+	want := []string{"first0", "k0-19", "k1-19", "k2-19", "end100"}
+	if !slices.Equal(got.values(), want) || len(got.bad) > 0 {
+		t.Fatalf("read %v and bad ranges %v, want %v", got.values(), got.bad, want)
+	}
+	for from := range int64(end) {
+		rest := len(want)
+		for rest > 0 && got.records[len(want)-rest].Offset < from {
+			rest--
+		}
+		if part := readTo(t, client.Reader(cluster.topic, 0, from), end); len(part.records) != rest || part.from != from {
+			t.Errorf("from %d read %v, want the last %d", from, part.values(), rest)
+		}
+	}
+}
