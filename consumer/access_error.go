@@ -6,8 +6,8 @@ import (
 	"unicode"
 )
 
-// AccessError says that Kafka does not let us in, why, and how to mend it, in one line. It is worth trying again: an
-// operator may mend it while we wait. It never holds a secret.
+// AccessError says that Kafka does not let us in, why, and how to mend it, in one line. It is an ErrUnavailable, worth trying
+// again: an operator may mend it while we wait. It never holds a secret.
 type AccessError struct {
 	// Where it happened: a broker's address, a topic or a group.
 	Where string
@@ -30,6 +30,9 @@ func (e *AccessError) Error() string {
 
 // Unwrap gives what the network, TLS or the broker said.
 func (e *AccessError) Unwrap() error { return e.Err }
+
+// Is makes it an ErrUnavailable.
+func (*AccessError) Is(target error) bool { return target == ErrUnavailable }
 
 // maxLine bounds what of other people's texts, certificates' names among them, comes into a line of ours, in bytes.
 const maxLine = 1000

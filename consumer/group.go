@@ -87,11 +87,12 @@ func (m *membership) next(ctx context.Context, work func(context.Context, Assign
 	}
 	if err != nil {
 		m.failures++
-		m.complain(err)
+		m.complain(m.client.explainJoin(ctx, err))
 		wait(ctx, pause(m.failures))
 		return
 	}
 	m.failures, m.member = 0, gen.MemberID
+	m.client.door.admit("group " + m.client.cfg.GroupID)
 	m.serve(ctx, gen, work)
 }
 
@@ -99,7 +100,7 @@ func (m *membership) next(ctx context.Context, work func(context.Context, Assign
 // is not there yet, or has moved.
 func (m *membership) complain(err error) {
 	log := m.client.log.Debug
-	if m.failures == noisy {
+	if m.failures == noisy && !said(err) {
 		log = m.client.log.Warn
 	}
 	for _, usual := range []error{

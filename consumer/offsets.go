@@ -71,7 +71,7 @@ func (c *Client) listOffset(ctx context.Context, topic string, partition int32, 
 	for _, t := range res.(*listoffsets.Response).Topics {
 		for _, p := range t.Partitions {
 			if t.Topic == topic && p.Partition == partition {
-				return p.Offset, wrapCode(p.ErrorCode, "list offsets of", topic, partition)
+				return p.Offset, c.explain(wrapCode(p.ErrorCode, "list offsets of", topic, partition), topic)
 			}
 		}
 	}
@@ -84,7 +84,7 @@ func wrapCode(code int16, doing, topic string, partition int32) error {
 	switch err {
 	case 0:
 		return nil
-	case kafka.TopicAuthorizationFailed, kafka.InvalidTopic, kafka.UnsupportedVersion, kafka.InvalidRequest,
+	case kafka.InvalidTopic, kafka.UnsupportedVersion, kafka.InvalidRequest,
 		kafka.UnsupportedForMessageFormat:
 		return fmt.Errorf("%s %s/%d: %w", doing, topic, partition, err)
 	}

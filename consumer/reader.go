@@ -156,7 +156,7 @@ func (r *Reader) fetch(ctx context.Context) error {
 		return r.outOfRange(ctx)
 	}
 	if log.code != 0 {
-		return unavailable(log.code) // whatever it is, an operator may mend it while we wait
+		return unavailable(r.client.explain(log.code, r.topic)) // whatever it is, an operator may mend it while we wait
 	}
 	r.log, r.rest, r.fresh = log, log.records, r.offset
 	r.filter.reset(log.aborted)
@@ -210,14 +210,17 @@ func (r *Reader) fail(ctx context.Context, err error) error {
 	r.failures++
 	r.retryAt = time.Now().Add(pause(r.failures))
 	r.failed = fmt.Errorf("read offset %d of %s/%d: %w", r.offset, r.topic, r.partition, err)
-	if r.failures == noisy {
+	if r.failures == noisy && !said(err) {
 		r.client.log.Warn("partition cannot be read", "topic", r.topic, "partition", r.partition, "err", err)
 	}
 	return r.failed
 }
 
 func (r *Reader) recovered() {
-	if r.failures >= noisy {
+	if r.failures > 0 {
+		r.client.door.admit("topic " + r.topic)
+	}
+	if r.failures >= noisy && !said(r.failed) {
 		r.client.log.Info("partition can be read again", "topic", r.topic, "partition", r.partition)
 	}
 	r.failures, r.failed = 0, nil
