@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -26,6 +27,12 @@ type Config struct {
 	// Settings are server settings beside the defaults, for example {"fsync": "on"}. The default is fsync=off: the data
 	// end with the process, so a power cut has nothing to lose.
 	Settings map[string]string
+	// TLSNames turns TLS on: they are the host names and addresses in the server's certificate, which is made for it
+	// together with the authority that signs it (CAFile). Without TLS nobody can connect then.
+	TLSNames []string
+	// Access replaces who may connect and how: lines of pg_hba.conf. The superuser may always, with SCRAM. Default: everyone
+	// with SCRAM.
+	Access []string
 	// Embedded leaves the programs of this machine out and takes the downloaded ones. TRACETALLY_EMBEDDED_POSTGRES=1 in
 	// the environment says the same.
 	Embedded bool
@@ -41,6 +48,7 @@ type Server struct {
 	bin      string
 	who      owner
 	settings map[string]string
+	ca       *authority // nil without TLS
 	dir      string
 	port     int
 	password string
@@ -77,20 +85,26 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	if s.dir, s.lock, err = newDir(); err != nil {
 		return nil, fmt.Errorf("make a directory for PostgreSQL: %w", err)
 	}
-	if err := s.start(ctx); err != nil {
+	if err := s.start(ctx, cfg); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	log.Info("postgres started", "dir", s.dir, "port", s.port)
 	return s, nil
 }
 
-func (s *Server) start(ctx context.Context) (err error) {
+func (s *Server) start(ctx context.Context, cfg Config) (err error) {
 	if s.who, err = unprivileged(); err != nil {
 		return fmt.Errorf("find a user for PostgreSQL: %w", err)
 	}
 	if err := s.initCluster(ctx); err != nil {
 		return fmt.Errorf("init the cluster: %w", err)
 	}
+	secure, err := s.secure(cfg)
+	if err != nil {
+		return fmt.Errorf("say who may connect: %w", err)
+	}
+	maps.Copy(secure, s.settings)
+	s.settings = secure
 	return s.listen(ctx)
 }
 
@@ -110,14 +124,20 @@ func (s *Server) Crash(ctx context.Context) error {
 	}
 }
 
-// URL is how a client reaches database db ("postgres" is there from the start). It holds the password: never print it.
-func (s *Server) URL(db string) string {
+// URL is how the superuser reaches database db ("postgres" is there from the start). It holds the password: never print it.
+func (s *Server) URL(db string) string { return s.urlOf(user, s.password, db) }
+
+func (s *Server) urlOf(name, password, db string) string {
+	query := url.Values{"sslmode": {"disable"}}
+	if s.ca != nil {
+		query = url.Values{"sslmode": {"verify-ca"}, "sslrootcert": {s.ca.file}}
+	}
 	u := url.URL{
 		Scheme:   "postgres",
-		User:     url.UserPassword(user, s.password),
+		User:     url.UserPassword(name, password),
 		Host:     "127.0.0.1:" + strconv.Itoa(s.port),
 		Path:     "/" + db,
-		RawQuery: "sslmode=disable",
+		RawQuery: query.Encode(),
 	}
 	return u.String()
 }

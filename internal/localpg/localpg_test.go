@@ -156,3 +156,53 @@ func execute(ctx context.Context, url, sql string) error {
 	_, err = conn.Exec(ctx, sql)
 	return errors.Join(err, conn.Close(ctx))
 }
+
+func TestLoginIsNoSuperuserAndTheServerNeverSeesItsPassword(t *testing.T) {
+	s, err := Start(t.Context(), Config{Settings: map[string]string{"log_statement": "all"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	l, err := s.Login(t.Context(), "Some One", "pg_read_all_settings")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const check = "do $$ begin assert not (select rolsuper from pg_roles where rolname = current_user); " +
+		"assert pg_has_role('pg_read_all_settings', 'member'); end $$"
+	if err := execute(t.Context(), l.URL("postgres"), check); err != nil {
+		t.Error(err)
+	}
+	log := tail(filepath.Join(s.dir, "server.log"))
+	if text := string(log); !strings.Contains(text, "create role") || strings.Contains(text, l.password) {
+		t.Error("the log does not show the statement, or shows the password")
+	}
+}
+
+func TestTLSIsTheOnlyWayInWhenItIsOn(t *testing.T) {
+	s, err := Start(t.Context(), Config{TLSNames: []string{"localhost"}, Access: []string{"hostssl all all 127.0.0.1/32 cert"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	l, err := s.Login(t.Context(), "someone", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, key, err := s.ClientCert(t.TempDir(), "someone")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := strings.Replace(l.URL("postgres"), "127.0.0.1", "localhost", 1)
+	full := strings.Replace(named, "verify-ca", "verify-full", 1) + "&sslcert=" + cert + "&sslkey=" + key
+	for url, fits := range map[string]bool{
+		full: true,
+		strings.Replace(full, "localhost", "127.0.0.1", 1):                 false, // not in the certificate
+		strings.Replace(s.URL("postgres"), "verify-ca", "disable", 1):      false,
+		strings.Replace(full, "sslmode=verify-full", "sslmode=disable", 1): false,
+		named: false, // no certificate of the client's
+	} {
+		if err := ping(t.Context(), url); (err == nil) != fits {
+			t.Errorf("%s: %v", strings.ReplaceAll(url, l.password, "…"), err)
+		}
+	}
+}

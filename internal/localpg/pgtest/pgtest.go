@@ -24,6 +24,7 @@ import (
 var shared struct {
 	mu     sync.Mutex
 	server *localpg.Server
+	logins map[string]localpg.Login // by the role that they are members of
 	made   int
 }
 
@@ -41,7 +42,7 @@ func Run(m *testing.M) int {
 	return code
 }
 
-// Database makes a new, empty database and returns its URL. The server starts with the first call.
+// Database makes a new, empty database and returns the URL of the superuser. The server starts with the first call.
 func Database(t testing.TB) string {
 	t.Helper()
 	shared.mu.Lock()
@@ -64,6 +65,29 @@ func Database(t testing.TB) string {
 		t.Fatalf("create database %s: %v", name, err)
 	}
 	return shared.server.URL(name)
+}
+
+// As is the URL of the same database for a login that is a member of a role and nothing else. The role must be there: after
+// migrate.
+func As(t testing.TB, url, role string) string {
+	t.Helper()
+	shared.mu.Lock()
+	defer shared.mu.Unlock()
+	cfg, err := pgx.ParseConfig(url)
+	if err != nil {
+		t.Fatal("the URL is not one of Database's")
+	}
+	login, there := shared.logins[role]
+	if !there {
+		if login, err = shared.server.Login(t.Context(), "a_"+role, role); err != nil {
+			t.Fatalf("make a login: %v", err)
+		}
+		if shared.logins == nil {
+			shared.logins = map[string]localpg.Login{}
+		}
+		shared.logins[role] = login
+	}
+	return login.URL(cfg.Database)
 }
 
 // simple keeps a test's name readable in pg_stat_activity, within the 63 bytes of an identifier and safe to write into SQL.
