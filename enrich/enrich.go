@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/tracetally/tracetally/internal/secret"
 	"github.com/tracetally/tracetally/schemas"
 )
 
@@ -16,8 +17,8 @@ type Config struct {
 	// Aliases maps a model as sent to a model or a key of the book, for names that only the operator knows, such as
 	// Azure deployments. Case does not matter. A cost found through an alias has the status override.
 	Aliases map[string]string
-	// HashKey keys the hashes of users and inputs (HMAC-SHA256). nil: no hashes.
-	HashKey []byte
+	// HashKey keys the hashes of users and inputs (HMAC-SHA256). Empty: no hashes.
+	HashKey secret.Secret
 	// TraceURL is the template of the link to a trace, with {trace_id} where the id goes. Empty: no links.
 	TraceURL string
 }
@@ -37,7 +38,7 @@ type Enricher struct {
 
 // New checks the configuration and makes an Enricher. Every problem is reported at once.
 func New(cfg Config) (*Enricher, error) {
-	e := &Enricher{hashes: newHasher(cfg.HashKey)}
+	e := &Enricher{hashes: newHasher([]byte(cfg.HashKey.Reveal()))}
 	if err := errors.Join(e.setBook(cfg), e.setTraceURL(cfg.TraceURL)); err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/tracetally/tracetally/enrich"
+	"github.com/tracetally/tracetally/internal/secret"
 	"github.com/tracetally/tracetally/schemas"
 )
 
@@ -20,7 +21,7 @@ func embeddedBook(t testing.TB) *enrich.Book {
 }
 
 func TestHashesAreThePlainHMAC(t *testing.T) {
-	e, err := enrich.New(enrich.Config{Book: embeddedBook(t), HashKey: []byte("k3y")})
+	e, err := enrich.New(enrich.Config{Book: embeddedBook(t), HashKey: secret.New("k3y")})
 	if err != nil {
 		t.Fatal(err)
 	}

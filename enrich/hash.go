@@ -27,7 +27,7 @@ type hasher struct {
 const keptBytes = 128 * 2 * hashBytes
 
 func newHasher(key []byte) hasher {
-	if key == nil {
+	if len(key) == 0 {
 		return hasher{}
 	}
 	return hasher{mac: hmac.New(sha256.New, key)}

@@ -37,7 +37,7 @@ func startWorker(ctx context.Context, addr, postgresURL string, metricsPort int,
 	cfg := pipeline.Config{
 		Kafka:       consumer.Config{Brokers: []string{addr}, GroupID: "tracetally", Topics: topicNames(), Logger: log},
 		Sink:        sink.Config{URL: secret.New(postgresURL), Logger: log},
-		Line:        pipeline.LineConfig{Enrich: enrich.Config{Book: book, HashKey: []byte(rand.Text())}},
+		Line:        pipeline.LineConfig{Enrich: enrich.Config{Book: book, HashKey: secret.New(rand.Text())}},
 		MetricsAddr: fmt.Sprintf("127.0.0.1:%d", metricsPort),
 		Version:     version,
 		Logger:      log,

@@ -10,6 +10,7 @@ import (
 	"github.com/tracetally/tracetally/classify"
 	"github.com/tracetally/tracetally/enrich"
 	"github.com/tracetally/tracetally/internal/pipeline"
+	"github.com/tracetally/tracetally/internal/secret"
 	"github.com/tracetally/tracetally/schemas"
 )
 
@@ -27,21 +28,15 @@ type lineFlags struct {
 	MaxValueBytes int               `help:"A record with a larger value is quarantined as oversize." default:"8388608"`
 }
 
-// hashKey is the key from its file or the environment, or nil. It never comes from the command line, which others can see.
-func (f *lineFlags) hashKey() ([]byte, error) {
-	key := []byte(os.Getenv("TRACETALLY_HASH_KEY"))
-	if f.HashKeyFile != "" {
-		text, err := os.ReadFile(f.HashKeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("read hash key: %w", err)
-		}
-		key = []byte(strings.TrimRight(string(text), "\r\n"))
+// hashKey is the key from its file or the environment, or empty. It never comes from the command line, which others can see.
+func (f *lineFlags) hashKey() (secret.Secret, error) {
+	src := secret.Source{File: f.HashKeyFile, Text: secret.New(os.Getenv("TRACETALLY_HASH_KEY"))}
+	key, err := src.Read()
+	if err != nil {
+		return key, fmt.Errorf("hash-key-file: %w", err)
 	}
-	if len(key) == 0 {
-		return nil, nil
-	}
-	if len(key) < minHashKeyBytes {
-		return nil, fmt.Errorf("hash-key: must be at least %d bytes, got %d; make one with: openssl rand -hex 32", minHashKeyBytes, len(key))
+	if n := len(key.Reveal()); n > 0 && n < minHashKeyBytes {
+		return secret.Secret{}, fmt.Errorf("hash-key: must be at least %d bytes, got %d; make one with: openssl rand -hex 32", minHashKeyBytes, n)
 	}
 	return key, nil
 }
@@ -64,7 +59,7 @@ func (f *lineFlags) config(file *configFile) (pipeline.LineConfig, *classify.Cla
 	topics, err := file.topicDefaults()
 	errs = append(errs, err)
 	return pipeline.LineConfig{
-		Decoder: schemas.DecoderConfig{MaxValueBytes: f.MaxValueBytes, Topics: topics, SkipInput: len(key) == 0},
+		Decoder: schemas.DecoderConfig{MaxValueBytes: f.MaxValueBytes, Topics: topics, SkipInput: key.Empty()},
 		Enrich:  enrich.Config{Book: book, Aliases: f.Alias, HashKey: key, TraceURL: f.TraceURL},
 	}, rules, errors.Join(errs...)
 }

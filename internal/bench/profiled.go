@@ -38,7 +38,7 @@ func runProfiled(ctx context.Context, args []string) (err error) {
 	cfg := pipeline.Config{
 		Kafka:       consumer.Config{Brokers: args[1:2], GroupID: "bench-tally", Topics: args[2:3], ClientID: "tracetally", Logger: log},
 		Sink:        sink.Config{URL: secret.New(os.Getenv(urlVariable)), Logger: log},
-		Line:        pipeline.LineConfig{Enrich: enrich.Config{Book: book, HashKey: []byte("a key for measurements only")}},
+		Line:        pipeline.LineConfig{Enrich: enrich.Config{Book: book, HashKey: secret.New("a key for measurements only")}},
 		MetricsAddr: args[3],
 		Logger:      log,
 	}

@@ -25,7 +25,12 @@ import (
 	"github.com/tracetally/tracetally/sink"
 )
 
-func TestMain(m *testing.M) { os.Exit(pgtest.Run(m)) }
+func TestMain(m *testing.M) { os.Exit(kafkatest.Suite{Tests: databases{m}}.Run()) }
+
+// databases runs tests that may ask for one.
+type databases struct{ tests *testing.M }
+
+func (d databases) Run() int { return pgtest.Run(d.tests) }
 
 // patience bounds every wait of these tests; nothing is asserted about how long things take.
 const patience = 3 * time.Minute
@@ -40,9 +45,16 @@ type rig struct {
 	book  *enrich.Book
 }
 
+// newRig has topics that no other test names; the Kafka is the one that the environment asks for.
 func newRig(t *testing.T, topics map[string]int32) *rig {
 	t.Helper()
-	r := &rig{t: t, kafka: kafkatest.Run(t, kafkatest.Config{Topics: topics, MaxMessageBytes: 16 << 20}), url: pgtest.Database(t)}
+	return newRigOn(t, kafkatest.Config{Topics: topics})
+}
+
+func newRigOn(t *testing.T, cfg kafkatest.Config) *rig {
+	t.Helper()
+	cfg.MaxMessageBytes = 16 << 20
+	r := &rig{t: t, kafka: kafkatest.Either(t, cfg), url: pgtest.Database(t)}
 	ctx := t.Context()
 	if err := sink.Migrate(ctx, sink.Config{URL: secret.New(r.url)}); err != nil {
 		t.Fatal(err)
@@ -64,7 +76,7 @@ func newRig(t *testing.T, topics map[string]int32) *rig {
 // config is a worker's, quick enough for a test. The retention is long, so that captured events never grow late.
 func (r *rig) config(topics ...string) Config {
 	return Config{
-		Kafka:          consumer.Config{Brokers: r.kafka.Addrs(), GroupID: "test", Topics: topics, MaxWait: 50 * time.Millisecond},
+		Kafka:          consumer.Config{Brokers: r.kafka.Addrs(), GroupID: kafkatest.Name(r.t), Topics: topics, MaxWait: 50 * time.Millisecond},
 		Sink:           sink.Config{URL: secret.New(r.url), Retention: 10 * 365 * 24 * time.Hour},
 		Line:           r.line(),
 		BatchAge:       20 * time.Millisecond,
@@ -75,7 +87,7 @@ func (r *rig) config(topics ...string) Config {
 }
 
 func (r *rig) line() LineConfig {
-	return LineConfig{Enrich: enrich.Config{Book: r.book, HashKey: []byte("a key that is only for tests"), TraceURL: "https://traces.example/{trace_id}"}}
+	return LineConfig{Enrich: enrich.Config{Book: r.book, HashKey: secret.New("a key that is only for tests"), TraceURL: "https://traces.example/{trace_id}"}}
 }
 
 // running is a worker in this process.
