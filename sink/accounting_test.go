@@ -327,28 +327,6 @@ func TestIdlePartitionDoesNotHoldTheHorizon(t *testing.T) {
 	}
 }
 
-// TestHaltedPartitionHoldsTheHorizonForOneRetention and no longer.
-func TestHaltedPartitionHoldsTheHorizonForOneRetention(t *testing.T) {
-	t.Parallel()
-	s := openStore(t, atNoon())
-	a, halted := acquire(t, s, "a", 0), acquire(t, s, "a", 1)
-	commit(t, s, &Batch{Claim: a, To: 1, Watermark: noon()}, &Batch{Claim: halted, To: 1, Watermark: noon().Add(-20 * day)})
-	if err := s.Halt(t.Context(), halted, "log_replaced"); err != nil {
-		t.Fatal(err)
-	}
-	for since, want := range map[time.Time]string{noon().Add(-6 * day): "2026-02-15", noon().Add(-8 * day): "2026-03-07"} {
-		exec(t, s, `update tracetally.horizon set ts = null`)
-		exec(t, s, `update tracetally.progress set updated_at = '`+since.Format(time.RFC3339)+`' where status <> 'running'`)
-		if err := s.AdvanceHorizon(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		at, _, err := s.Horizon(t.Context())
-		if err != nil || at.Format(time.DateOnly) != want {
-			t.Errorf("halted since %v: horizon = %v, %v, want %s", since, at, err, want)
-		}
-	}
-}
-
 func TestAnchorOutlivesBatchesWithoutRecords(t *testing.T) {
 	t.Parallel()
 	s := openStore(t, atNoon())
