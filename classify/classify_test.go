@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"unicode/utf8"
 	"unsafe"
 
 	"pgregory.net/rapid"
@@ -345,6 +346,9 @@ func FuzzClassify(f *testing.F) {
 		}
 		if len(first.Message) > MaxMessage || len(first.Type) > maxTypeName || len(first.Code) > 80 || len(first.Fingerprint) != 19 || first.Rule == "" {
 			t.Fatalf("out of bounds: %+v", first)
+		}
+		if m := first.Message; !utf8.ValidString(m) || RedactMessage(m) != m || first.Fingerprint != fingerprint(s) {
+			t.Fatalf("message %q, redacted again %q", m, RedactMessage(m))
 		}
 		kept, err := json.Marshal([]any{first, c.Why(ev, s)})
 		if err != nil || strings.Contains(string(kept), secrets["openai"]) && !strings.Contains(text+kind+code+value+class+module, secrets["openai"]) {

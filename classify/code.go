@@ -17,7 +17,7 @@ func (c *Classifier) code(f *facts, ev *schemas.Event, s *schemas.Sensitive, rea
 	if status := ev.HTTPStatus; status >= 300 && status <= 599 && !(f.distrusted && unanswered(reason)) {
 		return strconv.Itoa(status)
 	}
-	given := strings.ToLower(strings.TrimSpace(s.ErrorCode))
+	given := strings.ToLower(headAndTail(strings.TrimSpace(s.ErrorCode), maxIdentifier))
 	if n, err := strconv.Atoi(given); err == nil && len(given) == 3 && n >= 300 && n <= 599 {
 		return strings.Clone(given) // it may point into the decoder's buffer, which the next record overwrites
 	}

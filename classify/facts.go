@@ -89,7 +89,7 @@ func (c *Classifier) gather(f *facts, ev *schemas.Event, s *schemas.Sensitive) {
 		e := linkAt(s.Exceptions, i)
 		d := linkStep * depth(i+1)
 		f.addType(e.Type, d)
-		if e.Module != "" {
+		if e.Module != "" && len(e.Module)+len(e.Type) <= maxIdentifier {
 			f.addType(e.Module+"."+e.Type, d)
 		}
 		c.gatherText(f, e.Value, d)
@@ -230,7 +230,7 @@ func (f *facts) add(code string, d depth) {
 // addType takes a class name as sent: with or without module, with or without a pointer's star.
 func (f *facts) addType(name string, d depth) {
 	name = strings.Trim(name, "*&<>' ")
-	if len(name) > 200 || !identifier(name) || len(f.types) >= maxFields {
+	if !identifier(name) || len(f.types) >= maxFields {
 		return
 	}
 	lower := strings.ToLower(name)
@@ -240,9 +240,12 @@ func (f *facts) addType(name string, d depth) {
 	}
 }
 
+// maxIdentifier bounds one word of code, in bytes.
+const maxIdentifier = 200
+
 // identifier tells whether s is one word of code: letters, digits and the marks that join names.
 func identifier(s string) bool {
-	if s == "" || len(s) > 200 {
+	if s == "" || len(s) > maxIdentifier {
 		return false
 	}
 	for i := range len(s) {

@@ -31,10 +31,10 @@ func fingerprint(s *schemas.Sensitive) string {
 	return "v1:" + hex.EncodeToString(h.Sum(nil)[:8])
 }
 
-// put writes parts so that no two lists of parts look alike.
+// put writes parts so that no two lists of parts look alike, but those that differ only beyond what is read of a text.
 func put(h hash.Hash, parts ...string) {
 	for _, p := range parts {
-		h.Write([]byte(p))
+		h.Write([]byte(headAndTail(p, maxText)))
 		h.Write([]byte{0})
 	}
 	h.Write([]byte{1})
@@ -44,7 +44,7 @@ func put(h hash.Hash, parts ...string) {
 func topInApp(frames []schemas.Frame) string {
 	for i := len(frames) - 1; i >= 0; i-- {
 		if f := &frames[i]; f.InApp {
-			return cmp.Or(f.Module, f.Filename) + "\x00" + f.Function
+			return headAndTail(cmp.Or(f.Module, f.Filename), maxText/4) + "\x00" + headAndTail(f.Function, maxText/4)
 		}
 	}
 	return ""

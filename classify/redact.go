@@ -23,7 +23,7 @@ type redaction struct {
 // redactions covers API keys, bearer tokens, URLs with credentials, e-mail addresses and long digits; the prefixes are
 // those that the vendors document, as collected by github.com/gitleaks/gitleaks and in GitHub's list of scanned secrets.
 var redactions = []redaction{
-	{"-", 10, []string{"-----begin "}, regexp.MustCompile(`(?s)-----BEGIN [A-Z ]*(?:KEY|CERTIFICATE)-----.*?(?:-----END [A-Z ]*-----|$)`), "<key>"},
+	{"-", 10, []string{"-----begin "}, regexp.MustCompile(`(?s)-----BEGIN [A-Z ]*(?:KEY|CERTIFICATE)(?: BLOCK)?-----.*?(?:-----END [A-Z ]*-----|$)`), "<key>"},
 	// scheme://user:password@host, and without a user; up to the last @ before a blank, so that a password may hold one
 	{"@", 1, nil, regexp.MustCompile(`([a-zA-Z][a-zA-Z0-9+.-]*:/{2})[^\s/"'<>]*(?:[/?#][^\s"'<>]*)?@`), "${1}<credentials>@"},
 	{" =:'\"", 1, []string{"bearer", "basic", "apikey", "digest"}, regexp.MustCompile(`(?i)\b(bearer|basic|apikey|digest)(["'\s:=]+)[A-Za-z0-9._~+/=-]{8,}`), "${1}${2}<key>"},
@@ -47,15 +47,30 @@ var opaque = regexp.MustCompile(`[A-Za-z0-9+/_=-]{20,}`)
 
 // Redact removes what must never be kept from a text: API keys, bearer tokens, passwords, credentials in URLs, e-mail
 // addresses, long digits, and any run of letters and digits that looks random. Time is linear in the text.
+// What is taken away may lay bare what had no word boundary before, so it goes on until nothing is found.
 func Redact(text string) string {
-	lower := strings.ToLower(text)
+	for range maxPasses {
+		next := redactOnce(text)
+		if next == text {
+			break
+		}
+		text = next
+	}
+	return text
+}
+
+// maxPasses bounds the work. No text was found that needs more than three (TestRedactingTwiceChangesNothing, FuzzRedact).
+const maxPasses = 8
+
+func redactOnce(text string) string {
+	lower := folded(text)
 	for i := range redactions {
 		r := &redactions[i]
 		if !r.mayMatch(text, lower) {
 			continue
 		}
 		if changed := r.find.ReplaceAllString(text, r.with); changed != text {
-			text, lower = changed, strings.ToLower(changed)
+			text, lower = changed, folded(changed)
 		}
 	}
 	if !holdsRun(text, minOpaque) {
@@ -68,6 +83,9 @@ func Redact(text string) string {
 		return run
 	})
 }
+
+// folded is text in lower case as expressions fold it: they take the long s for an s.
+func folded(text string) string { return strings.ReplaceAll(strings.ToLower(text), "ſ", "s") }
 
 func (r *redaction) mayMatch(text, lower string) bool {
 	found := 0
@@ -126,6 +144,7 @@ func RedactMessage(text string) string {
 		}
 		return r
 	}, text)
+	text = strings.Join(strings.Fields(text), " ") // before too: blanks between digits decide whether they are one number
 	text = strings.Join(strings.Fields(Redact(text)), " ")
 	return trimTo(text, MaxMessage)
 }
