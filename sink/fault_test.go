@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"golang.org/x/sync/errgroup"
 
@@ -80,10 +79,7 @@ func TestLostAnswerAndNewOwner(t *testing.T) {
 func TestKilledBackendsAreRetried(t *testing.T) {
 	t.Parallel()
 	s := openStore(t, atNoon())
-	admin, err := pgx.Connect(t.Context(), s.cfg.URL.Reveal())
-	if err != nil {
-		t.Fatal(err)
-	}
+	admin := admin(t, s)
 	defer func() { _ = admin.Close(context.Background()) }()
 	c := acquire(t, s, "a", 0)
 	log := randomLog(rand.New(rand.NewPCG(6, 6)), "x", 120)
@@ -312,7 +308,9 @@ func shifted(records []RecordEvents, by int64) []RecordEvents {
 
 func exec(t *testing.T, s *Store, sql string) {
 	t.Helper()
-	if _, err := s.pool.Exec(t.Context(), sql); err != nil {
+	conn := admin(t, s)
+	defer func() { _ = conn.Close(context.Background()) }()
+	if _, err := conn.Exec(t.Context(), sql); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -15,10 +15,12 @@ import (
 	"github.com/tracetally/tracetally/schemas"
 )
 
-// column is the first column of a query's rows.
+// column is the first column of a query's rows, as the superuser sees them.
 func column[T any](t testing.TB, s *Store, sql string, args ...any) []T {
 	t.Helper()
-	rows, err := s.pool.Query(t.Context(), sql, args...)
+	conn := admin(t, s)
+	defer func() { _ = conn.Close(context.Background()) }()
+	rows, err := conn.Query(t.Context(), sql, args...)
 	if err != nil {
 		t.Fatalf("query: %v", err)
 	}

@@ -90,6 +90,25 @@ func As(t testing.TB, url, role string) string {
 	return login.URL(cfg.Database)
 }
 
+// Superuser is the URL of the same database for the superuser, whose login made it. The URL of another server stays as it is.
+func Superuser(t testing.TB, url string) string {
+	t.Helper()
+	shared.mu.Lock()
+	defer shared.mu.Unlock()
+	cfg, err := pgx.ParseConfig(url)
+	if err != nil {
+		t.Fatal("the URL is not one of Database's")
+	}
+	if shared.server == nil {
+		return url
+	}
+	super := shared.server.URL(cfg.Database)
+	if same, err := pgx.ParseConfig(super); err != nil || same.Port != cfg.Port {
+		return url
+	}
+	return super
+}
+
 // simple keeps a test's name readable in pg_stat_activity, within the 63 bytes of an identifier and safe to write into SQL.
 func simple(name string) string {
 	keep := func(r rune) rune {
