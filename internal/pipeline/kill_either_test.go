@@ -18,6 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/tracetally/tracetally/internal/audit"
+	"github.com/tracetally/tracetally/internal/kafkatest"
 	"github.com/tracetally/tracetally/internal/traffic"
 )
 
@@ -96,7 +97,7 @@ func TestKilledWorkersCountEverythingOnce(t *testing.T) {
 	}
 	t.Logf("%d kills, TRACETALLY_SEED=%d", kills, seed)
 	const perKill = 400
-	r := newRig(t, trafficTopics())
+	r := newRigOn(t, kafkatest.Config{Topics: trafficTopics(), Own: true})
 	worker := program(t)
 	g := traffic.New(traffic.Config{Seed: seed, Start: time.Now().Add(-time.Minute), Poison: 0.02, Duplicates: 0.1, MaxLate: 5 * time.Second})
 	dice := rand.New(rand.NewPCG(seed, seed))
