@@ -1,33 +1,24 @@
 package alerts
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
-	"sync/atomic"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-const (
-	// maxScrapes is how many /metrics may be answered at once: two Prometheus servers and a person.
-	maxScrapes = 3
-	// maxProbes is how many /readyz may be asked at once; each may cost a connection to the database.
-	maxProbes = 4
-	// readyLimit bounds one question whether the worker is ready.
-	readyLimit = 5 * time.Second
-)
+// maxScrapes is how many /metrics may be answered at once: two Prometheus servers and a person.
+const maxScrapes = 3
 
 // handler is the paths of the server.
 func handler(cfg ServerConfig) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", metricsHandler(cfg))
 	mux.Handle("GET /healthz", text(http.StatusOK, "ok"))
-	mux.Handle("GET /readyz", &readiness{ready: cfg.Ready, logger: cfg.Logger, slots: make(chan struct{}, maxProbes)})
+	mux.Handle("GET /readyz", newReadiness(cfg))
 	mux.Handle("GET /{$}", text(http.StatusOK, "tracetally: /metrics /healthz /readyz"))
 	return mux
 }
@@ -64,49 +55,6 @@ type gatherLog struct{ logger *slog.Logger }
 // Println is what promhttp calls.
 func (l gatherLog) Println(v ...any) {
 	l.logger.Warn("metrics are incomplete", "err", fmt.Sprint(v...))
-}
-
-// readiness answers 200 or 503. Why the worker is not ready is in the log, once for each change, and not in the answer.
-type readiness struct {
-	ready  func(context.Context) error
-	logger *slog.Logger
-	slots  chan struct{}
-	down   atomic.Bool
-}
-
-func (p *readiness) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	select {
-	case p.slots <- struct{}{}:
-		defer func() { <-p.slots }()
-	default:
-		text(http.StatusServiceUnavailable, "too many probes").ServeHTTP(w, r)
-		return
-	}
-	if err := p.ask(r.Context()); err != nil {
-		text(http.StatusServiceUnavailable, "not ready").ServeHTTP(w, r)
-		return
-	}
-	text(http.StatusOK, "ready").ServeHTTP(w, r)
-}
-
-func (p *readiness) ask(ctx context.Context) error {
-	if p.ready == nil {
-		return nil
-	}
-	limited, cancel := context.WithTimeout(ctx, readyLimit)
-	defer cancel()
-	err := p.ready(limited)
-	if ctx.Err() != nil {
-		return err // whoever asked is gone: that says nothing about us
-	}
-	if down := err != nil; p.down.Swap(down) != down {
-		if down {
-			p.logger.Warn("worker is not ready", "err", err)
-		} else {
-			p.logger.Info("worker is ready again")
-		}
-	}
-	return err
 }
 
 func text(status int, line string) http.Handler {

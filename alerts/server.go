@@ -28,9 +28,9 @@ type ServerConfig struct {
 	AllowRemote bool
 	// Registry is gathered for /metrics and takes the handler's own counter of errors.
 	Registry *prometheus.Registry
-	// Ready tells whether the worker can do its work, or why not; it is asked at each request to /readyz and must honour
-	// its context, which ends after 5 s. nil means always ready.
-	Ready func(context.Context) error
+	// Ready says what the worker lacks to do its work; nothing means that it is ready. It is asked at each request to
+	// /readyz and must honour its context, which ends after 5 s. nil means always ready.
+	Ready func(context.Context) []Missing
 	// Logger hears of the server; nil means slog.Default().
 	Logger *slog.Logger
 }

@@ -134,32 +134,41 @@ func TestScrapesBeyondTheLimitAreTurnedAway(t *testing.T) {
 	}
 }
 
-func TestReadyzFollowsTheWorkerAndKeepsItsReasonToTheLog(t *testing.T) {
-	var down error
+func TestReadyzNamesWhatIsMissingAndKeepsTheReasonToTheLog(t *testing.T) {
+	var missing []Missing
 	var log bytes.Buffer
 	addr := serve(t, ServerConfig{
 		Registry: prometheus.NewRegistry(), Logger: slog.New(slog.NewTextHandler(&log, nil)),
-		Ready: func(context.Context) error { return down },
+		Ready: func(context.Context) []Missing { return missing },
 	})
+	schema := Missing{"schema matches", errors.New("found 5, need 6")}
+	group := Missing{"group joined", errors.New("CANARY of sasl")}
 	for range 2 {
 		for _, step := range []struct {
-			err    error
-			status int
-			body   string
-		}{{nil, 200, "ready\n"}, {errors.New("schema is old"), 503, "not ready\n"}, {errors.New("schema is old"), 503, "not ready\n"}} {
-			down = step.err
+			missing []Missing
+			status  int
+			body    string
+		}{
+			{nil, 200, "ready\n"},
+			{[]Missing{schema}, 503, "not ready\nmissing: schema matches\n"},
+			{[]Missing{schema}, 503, "not ready\nmissing: schema matches\n"},
+			{[]Missing{schema, group}, 503, "not ready\nmissing: schema matches\nmissing: group joined\n"},
+		} {
+			missing = step.missing
 			if status, body := fetch(t, http.MethodGet, "http://"+addr+"/readyz", ""); status != step.status || body != step.body {
-				t.Errorf("/readyz with %v = %d %q, want %d %q", step.err, status, body, step.status, step.body)
+				t.Errorf("/readyz with %v = %d %q, want %d %q", step.missing, status, body, step.status, step.body)
 			}
 		}
 	}
-	if n := strings.Count(log.String(), "schema is old"); n != 2 {
-		t.Errorf("%d log lines name the reason, want one for each change: %s", n, log.String())
+	if changes, reasons := strings.Count(log.String(), "found 5, need 6"), strings.Count(log.String(), "CANARY"); changes != 4 || reasons != 2 {
+		t.Errorf("%d and %d log lines name the reasons, want one for each change, 4 and 2: %s", changes, reasons, log.String())
 	}
 }
 
 func TestHealthzAnswersWhileTheWorkerIsNotReady(t *testing.T) {
-	addr := serve(t, ServerConfig{Registry: prometheus.NewRegistry(), Ready: func(context.Context) error { return errors.New("no") }})
+	addr := serve(t, ServerConfig{Registry: prometheus.NewRegistry(), Ready: func(context.Context) []Missing {
+		return []Missing{{"all", errors.New("no")}}
+	}})
 	for path, want := range map[string]int{"/healthz": 200, "/": 200, "/debug/pprof/": 404, "/nothing": 404} {
 		if got, _ := fetch(t, http.MethodGet, "http://"+addr+path, ""); got != want {
 			t.Errorf("GET %s = %d, want %d", path, got, want)

@@ -27,7 +27,7 @@ func newMetrics(cfg Config, registry *prometheus.Registry) (*alerts.Metrics, err
 }
 
 // newServer listens for Prometheus and for whoever asks whether the worker can work.
-func newServer(cfg Config, registry *prometheus.Registry, ready func(context.Context) error) (*alerts.Server, error) {
+func newServer(cfg Config, registry *prometheus.Registry, ready func(context.Context) []alerts.Missing) (*alerts.Server, error) {
 	return alerts.NewServer(alerts.ServerConfig{
 		Addr: cfg.MetricsAddr, AllowRemote: cfg.AllowRemote, Registry: registry, Ready: ready, Logger: cfg.Logger,
 	})

@@ -64,12 +64,15 @@ func Run(ctx context.Context, cfg Config, rules *classify.Classifier) error {
 		return err
 	}
 	defer store.Close()
+	group := &membership{now: time.Now}
+	cfg.Kafka.Joined = group.joined
 	kafka, err := consumer.New(cfg.Kafka)
 	if err != nil {
 		return err
 	}
 	defer kafka.Close() //nolint:errcheck // closing idle connections at the end
-	server, err := newServer(cfg, registry, store.Ready)
+	group.grace = kafka.RebalanceLimit()
+	server, err := newServer(cfg, registry, readiness(store, group))
 	if err != nil {
 		return err
 	}
