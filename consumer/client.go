@@ -23,6 +23,7 @@ type Client struct {
 
 	memory  memory
 	codecs  codecs
+	ids     topicIDCache
 	closing sync.Once
 	closed  error
 }

@@ -1,0 +1,35 @@
+package consumer_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/tracetally/tracetally/consumer"
+	"github.com/tracetally/tracetally/internal/kafkatest"
+)
+
+func TestTopicMadeAgainHasAnotherID(t *testing.T) {
+	t.Parallel()
+	cluster := either(t, 1, kafkatest.Config{})
+	ctx := patient(t)
+	client := cluster.client(t, func(c *consumer.Config) { c.Topics = append(c.Topics, cluster.topic+"-missing") })
+	first, err := client.TopicID(ctx, cluster.topic, 0)
+	must(t, err)
+	if _, err := uuid.Parse(first); err != nil {
+		t.Errorf("id %q: %v", first, err)
+	}
+	if id, err := client.TopicID(ctx, cluster.topic+"-missing", 0); id != "" || err != nil {
+		t.Errorf("a topic that is missing has the id %q, %v", id, err)
+	}
+	must(t, cluster.DeleteTopic(ctx, cluster.topic))
+	must(t, cluster.CreateTopic(ctx, cluster.topic, 3, nil))
+	if old, err := client.TopicID(ctx, cluster.topic, time.Hour); old != first || err != nil {
+		t.Errorf("an old answer that will do is %q, %v, want %q", old, err, first)
+	}
+	second, err := client.TopicID(ctx, cluster.topic, 0)
+	if err != nil || second == first || second == "" {
+		t.Errorf("made again it has the id %q, %v, first %q", second, err, first)
+	}
+}
