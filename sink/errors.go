@@ -84,36 +84,55 @@ func stop(err error) error {
 	return err
 }
 
-// safe takes out of a PgError what may quote values of a row: Detail, Where, Message, Hint. What is left names the place.
+// safe takes out of an error what may quote values of a row or a secret, and says how to mend what operators meet most.
 func safe(err error) error {
+	if err == nil {
+		return nil
+	}
+	if explained := explain(err); explained != nil {
+		return explained
+	}
 	var pg *pgconn.PgError
-	if err == nil || !errors.As(err, &pg) {
+	if !errors.As(err, &pg) {
 		return err
 	}
+	return &stateError{text: describe(pg), pg: pg}
+}
+
+// describe is a PgError without what may quote values of a row: Detail, Where, Hint, and Message but for the codes whose
+// messages hold nothing but names of roles, databases, addresses and tables.
+func describe(pg *pgconn.PgError) string {
 	parts := []string{"SQLSTATE " + pg.Code}
-	if m := meanings[pg.Code]; m != "" {
-		parts[0] += " (" + m + ")"
+	m, known := meanings[pg.Code]
+	if m.quote {
+		parts[0] += ", " + strings.Join(strings.Fields(pg.Message), " ")
+	}
+	if known {
+		parts[0] += " (" + m.remedy + ")"
 	}
 	for _, p := range [][2]string{{"table", pg.TableName}, {"column", pg.ColumnName}, {"constraint", pg.ConstraintName}} {
 		if p[1] != "" {
 			parts = append(parts, p[0]+" "+p[1])
 		}
 	}
-	return &stateError{text: strings.Join(parts, ", "), pg: pg}
+	return strings.Join(parts, ", ")
 }
 
-// meanings say in words what operators meet most; the server's own words may quote values.
-var meanings = map[string]string{
-	"28P01": "wrong password",
-	"28000": "the server does not admit this user from here",
-	"3D000": "no such database",
-	"3F000": "no such schema: run tracetally migrate",
-	"42P01": "no such table: run tracetally migrate",
-	"42501": "missing right",
-	"53300": "too many connections",
-	"53100": "disk full",
-	"57P03": "the server is starting up or shutting down",
-	"25006": "read-only server",
+// meanings say in words what operators meet most, and what to do. quote: the server's message may be shown too.
+var meanings = map[string]struct {
+	remedy string
+	quote  bool
+}{
+	"28P01": {"wrong password, or no such user: check --postgres-password-file, or the password in TRACETALLY_POSTGRES_URL", false},
+	"28000": {"the server does not admit this login: check pg_hba.conf there, that the login may log in, and its client certificate", true},
+	"3D000": {"create the database, or correct its name in postgres-url", true},
+	"3F000": {"no such schema: run tracetally migrate", false},
+	"42P01": {"no such table: run tracetally migrate", false},
+	"42501": {"missing right: grant tracetally_writer to the login of run, tracetally_owner to that of migrate; see docs/access.md", true},
+	"53300": {"too many connections: raise max_connections there, or the login's connection limit, or run fewer workers (each takes up to 8)", true},
+	"53100": {"disk full", false},
+	"57P03": {"the server is starting up or shutting down", false},
+	"25006": {"read-only server", false},
 }
 
 // stateError is a PgError that prints only its code and place; errors.As still finds the original.

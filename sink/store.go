@@ -1,6 +1,7 @@
 package sink
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,8 +42,8 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 // Close waits for connections in use and closes them all.
 func (s *Store) Close() { s.pool.Close() }
 
-// Ready tells whether commits can work: the server answers, takes writes and has this program's schema
-// (ErrSchemaVersion, ErrReadOnly).
+// Ready tells whether commits can work: the server answers, takes writes, has this program's schema, and the login has the
+// rights of RoleWriter (ErrReadOnly, ErrSchemaVersion, ErrRights).
 func (s *Store) Ready(ctx context.Context) error {
 	const ask = `
 select pg_is_in_recovery() or current_setting('transaction_read_only') = 'on',
@@ -59,6 +60,8 @@ select pg_is_in_recovery() or current_setting('transaction_read_only') = 'on',
 	switch {
 	case errors.As(err, &pg) && (pg.Code == "42P01" || pg.Code == "3F000"): // no such table or schema
 		return fmt.Errorf("%w: found none, need %d", ErrSchemaVersion, SchemaVersion())
+	case denied(err):
+		return cmp.Or(s.rights(ctx), doing("ask whether postgres is ready", err))
 	case err != nil:
 		return doing("ask whether postgres is ready", err)
 	case readOnly:
@@ -66,7 +69,7 @@ select pg_is_in_recovery() or current_setting('transaction_read_only') = 'on',
 	case version != SchemaVersion():
 		return fmt.Errorf("%w: found %d, need %d", ErrSchemaVersion, version, SchemaVersion())
 	}
-	return nil
+	return s.rights(ctx)
 }
 
 // PartitionAccounting is what became of the offsets and events of one partition.
