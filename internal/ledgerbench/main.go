@@ -143,8 +143,10 @@ func measure(ctx context.Context, server *localpg.Server, o options, l layout, d
 	if _, err := admin.Exec(ctx, "create database "+name); err != nil {
 		return fmt.Errorf("create a database: %w", err)
 	}
-	r, err := prepare(ctx, server, o, l, server.URL(database))
+	r, err := prepare(ctx, o, l, server.URL(database))
 	if err == nil {
+		r.server = server.Pid()
+		describe(os.Stdout, o, l, r.ledger.rows)
 		err = r.fill(ctx, o)
 	}
 	if _, dropped := admin.Exec(context.WithoutCancel(ctx), "drop database "+name+" with (force)"); dropped != nil {
@@ -154,7 +156,7 @@ func measure(ctx context.Context, server *localpg.Server, o options, l layout, d
 }
 
 // prepare lays the ledger out and opens the sessions; they end with the database.
-func prepare(ctx context.Context, server *localpg.Server, o options, l layout, url string) (*run, error) {
+func prepare(ctx context.Context, o options, l layout, url string) (*run, error) {
 	if err := sink.Migrate(ctx, sink.Config{URL: secret.New(url)}); err != nil {
 		return nil, fmt.Errorf("migrate: %w", err)
 	}
@@ -162,7 +164,7 @@ func prepare(ctx context.Context, server *localpg.Server, o options, l layout, u
 	if err != nil {
 		return nil, err
 	}
-	r := &run{layout: l, server: server, laidTo: begin()}
+	r := &run{layout: l, laidTo: begin()}
 	if r.admin, err = connect(ctx, url); err != nil {
 		return nil, err
 	}
@@ -185,7 +187,6 @@ func prepare(ctx context.Context, server *localpg.Server, o options, l layout, u
 		return nil, err
 	}
 	r.reader = &reader{session: asker, stream: s, look: l.index.look}
-	describe(os.Stdout, o, l, rows)
 	return r, nil
 }
 

@@ -3,10 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"time"
-
-	"github.com/tracetally/tracetally/internal/localpg"
 )
 
 // controlEvery is the number of transactions of the ledger for one of the control. The control takes the same statement, rows and
@@ -34,7 +31,7 @@ func (s *step) ratio() float64 { return s.insert() / s.control }
 // run is one layout under measurement.
 type run struct {
 	layout  layout
-	server  *localpg.Server
+	server  int // its pid
 	admin   *session
 	ledger  *filler
 	control *filler
@@ -78,17 +75,17 @@ func (r *run) step(ctx context.Context, rows int64) (s step, err error) {
 	if err != nil {
 		return s, err
 	}
-	controlled, err := backendCPU(r.control.session.pid)
+	controlled, err := onCPU(r.control.session.pid)
 	if err != nil {
 		return s, err
 	}
-	all, began, sent, sentControl := serverCPU(r.server.Pid()), time.Now(), r.ledger.sent, r.control.sent
+	all, began, sent, sentControl := serverCPU(r.server), time.Now(), r.ledger.sent, r.control.sent
 	for n := 0; r.ledger.sent-sent < rows; n++ {
 		if err := r.transaction(ctx, n%controlEvery == 0); err != nil {
 			return s, err
 		}
 	}
-	took, all := time.Since(began), serverCPU(r.server.Pid())-all
+	took, all := time.Since(began), serverCPU(r.server)-all
 	after, err := r.counters(ctx)
 	if err != nil {
 		return s, err
@@ -97,18 +94,15 @@ func (r *run) step(ctx context.Context, rows int64) (s step, err error) {
 	if err != nil {
 		return s, err
 	}
-	controlAfter, err := backendCPU(r.control.session.pid)
+	controlAfter, err := onCPU(r.control.session.pid)
 	if err != nil {
 		return s, err
 	}
-	own, controlled = ownAfter.minus(own), controlAfter.minus(controlled)
+	own, controlled = ownAfter.minus(own), controlAfter-controlled
 	n := r.ledger.sent - sent
-	if os.Getenv("LBDEBUG") != "" {
-		fmt.Println("control", perPiece(controlled.user, r.control.sent-sentControl), perPiece(controlled.system, r.control.sent-sentControl))
-	}
 	s = step{
 		rows: r.ledger.added, user: perPiece(own.user, n), system: perPiece(own.system, n),
-		background: perPiece(all-own.sum()-controlled.sum(), n), control: perPiece(controlled.sum(), r.control.sent-sentControl),
+		background: perPiece(max(0, all-own.sum()-controlled), n), control: perPiece(controlled, r.control.sent-sentControl),
 		rate: float64(n) / took.Seconds(),
 		wal:  float64(after.wal-before.wal) / float64(n), fullPages: float64(after.fullPages-before.fullPages) / float64(n) * 1000,
 		hits: float64(after.hits-before.hits) / float64(max(1, after.hits-before.hits+after.reads-before.reads)),
