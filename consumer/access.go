@@ -53,9 +53,9 @@ type Access struct {
 	Password secret.Source
 }
 
-// validate reports every problem at once, in the user's words. It reads the files, so that a mistake is seen at the start
+// Validate reports every problem at once, in the user's words. It reads the files, so that a mistake is seen at the start
 // and not at the first connection.
-func (a Access) validate(brokers []string) error {
+func (a Access) Validate(brokers []string) error {
 	var problems []error
 	check := func(ok bool, text string) {
 		if !ok {
@@ -76,7 +76,7 @@ func (a Access) validate(brokers []string) error {
 	if _, err := a.tlsConfig(""); err != nil {
 		problems = append(problems, err)
 	}
-	if _, err := a.password(); err != nil {
+	if err := a.checkPassword(); err != nil {
 		problems = append(problems, err)
 	}
 	return errors.Join(problems...)
@@ -117,6 +117,17 @@ func (a Access) password() (string, error) {
 	return s.Reveal(), nil
 }
 
+func (a Access) checkPassword() error {
+	password, err := a.password()
+	if err != nil || a.Mechanism == "" || password == "" {
+		return err
+	}
+	if _, err := a.mechanism(password); err != nil {
+		return fmt.Errorf("kafka-user, kafka-password-file: %w", err)
+	}
+	return nil
+}
+
 // readFile reads one of the files of TLS for setting.
 func readFile(setting, path string) ([]byte, error) {
 	text, err := os.ReadFile(path) //nolint:gosec // the operator names the file
@@ -129,7 +140,7 @@ func readFile(setting, path string) ([]byte, error) {
 // NewTransport is a transport for another user of kafka-go than Client, with the same access: for `tracetally produce`.
 // Whoever closes its idle connections is done with it. Changes of what brokers say to us are logged.
 func NewTransport(a Access, brokers []string, clientID string, log *slog.Logger) (*kafka.Transport, error) {
-	if err := a.validate(brokers); err != nil {
+	if err := a.Validate(brokers); err != nil {
 		return nil, fmt.Errorf("configure access to Kafka: %w", err)
 	}
 	conns := newConnections(newDoor(a, brokers, clientID, log))

@@ -26,11 +26,12 @@ func (c *Client) explain(err error, topic string) error {
 	case err == nil || errors.As(err, &denied):
 		return err
 	case errors.Is(err, kafka.GroupAuthorizationFailed):
-		denied = c.denied("group", c.cfg.GroupID, err)
+		denied = c.denied(ofGroup(c.cfg.GroupID), "group "+c.cfg.GroupID, err)
 	case errors.Is(err, kafka.TopicAuthorizationFailed) && topic != "":
-		denied = c.denied("topic", topic, err)
+		denied = c.denied(ofTopic(topic), "topic "+topic, err)
 	case errors.Is(err, kafka.TopicAuthorizationFailed):
-		denied = c.denied("topic", strings.Join(c.cfg.Topics, ", or "), err)
+		names := ofTopic(strings.Join(c.cfg.Topics, ", or "))
+		denied = c.denied(names, names, err)
 	default:
 		return err
 	}
@@ -38,10 +39,25 @@ func (c *Client) explain(err error, topic string) error {
 	return denied
 }
 
-func (c *Client) denied(kind, name string, err error) *AccessError {
+// explainFetch is explain for a fetch: a topic may be visible, and its records not.
+func (c *Client) explainFetch(err error, topic string) error {
+	if !errors.Is(err, kafka.TopicAuthorizationFailed) {
+		return c.explain(err, topic)
+	}
+	denied := c.denied(ofRecords(topic), "topic "+topic, err)
+	c.door.note(denied)
+	return denied
+}
+
+// What an AccessError may be of, beside brokers.
+func ofGroup(name string) string   { return "group " + name }
+func ofTopic(name string) string   { return "topic " + name }
+func ofRecords(name string) string { return "records of topic " + name }
+
+func (c *Client) denied(where, what string, err error) *AccessError {
 	return &AccessError{
-		Where: kind + " " + name, Problem: fmt.Sprintf("%s may not read it", c.cfg.Access.principal()),
-		Mend: fmt.Sprintf("allow READ on %s %s, which is all that we need of it", kind, name), Err: err,
+		Where: where, Problem: c.cfg.Access.principal() + " may not read it",
+		Mend: fmt.Sprintf("allow READ on %s, which is all that we need of it", what), Err: err,
 	}
 }
 
@@ -68,7 +84,7 @@ func (c *Client) checkTopics(m *metadata.Response, wanted ...string) (first erro
 		case kafka.TopicAuthorizationFailed:
 			first = cmp.Or(first, c.explain(kafka.TopicAuthorizationFailed, t.Name))
 		case 0:
-			c.door.admit("topic " + t.Name)
+			c.door.admit(ofTopic(t.Name))
 		}
 	}
 	return first

@@ -201,7 +201,7 @@ func (d *door) hangsUp(address string, err error) error {
 	before, known := d.refused[address]
 	switch {
 	case known && d.now().Sub(before.at) <= refusalHolds:
-		return &AccessError{Where: address, Problem: before.err.Problem, Mend: before.err.Mend, Err: err}
+		return &AccessError{Where: address, Problem: before.err.Problem, Mend: before.err.Mend}
 	case d.young[address] < tooYoung:
 		return err
 	}
@@ -224,7 +224,7 @@ func (d *door) explainSilence(address string, err error) error {
 	if again := d.hangsUp(address, err); again != nil {
 		return again
 	}
-	refused := &AccessError{Where: address, Problem: "it hangs up on every new connection", Err: err}
+	refused := &AccessError{Where: address, Problem: "it hangs up on every new connection"} // an io.EOF in it would be all that kafka-go leaves of it
 	switch {
 	case d.access.Mechanism == "" && d.secure:
 		refused.Mend = "it may want SASL (kafka-sasl), or a certificate of ours (kafka-cert-file)"

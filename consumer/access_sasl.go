@@ -137,7 +137,7 @@ func (d *door) explainRefusal(address, password string, err error) error {
 	case errors.As(err, &said):
 		refusal.Err = &saslError{code: said.code, text: without(said.text, password)}
 	case hungUp(err):
-		refusal.Err = err
+		refusal.Err = errHungUp
 	default:
 		return fmt.Errorf("authenticate to %s: %w", address, err)
 	}
@@ -158,6 +158,8 @@ func without(text, password string) string {
 	}
 	return strings.ReplaceAll(text, password, "***")
 }
+
+var errHungUp = errors.New("it hung up")
 
 // hungUp tells whether the peer has closed the connection.
 func hungUp(err error) bool {

@@ -152,6 +152,9 @@ func (d *door) explainAlert(address string, err error) error {
 	}
 	switch alert {
 	case alertCertificateRequired:
+		if d.access.CertFile != "" { // it is not sent to a broker whose list of CAs does not have ours
+			return refused("it refuses our certificate, which no CA that it knows has signed", certificate)
+		}
 		return refused("it wants a certificate of ours", certificate)
 	case alertCertificateExpired:
 		return refused("it finds our certificate expired", "renew "+d.access.CertFile+" (kafka-cert-file)")

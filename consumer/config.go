@@ -113,7 +113,7 @@ func (c Config) validate() error {
 	if c.PartitionWatch < 10*time.Millisecond || c.PartitionWatch > time.Hour {
 		bad("partition-watch: must be 10ms–1h, got %v", c.PartitionWatch)
 	}
-	if err := c.Access.validate(c.Brokers); err != nil {
+	if err := c.Access.Validate(c.Brokers); err != nil {
 		problems = append(problems, err)
 	}
 	return errors.Join(problems...)

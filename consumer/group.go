@@ -92,7 +92,7 @@ func (m *membership) next(ctx context.Context, work func(context.Context, Assign
 		return
 	}
 	m.failures, m.member = 0, gen.MemberID
-	m.client.door.admit("group " + m.client.cfg.GroupID)
+	m.client.door.admit(ofGroup(m.client.cfg.GroupID))
 	m.serve(ctx, gen, work)
 }
 

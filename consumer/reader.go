@@ -12,6 +12,12 @@ import (
 // Reader reads one partition from an offset on. It is for one goroutine at a time, needs no closing, and holds no memory
 // while it waits for data.
 type Reader struct {
+	// Before, if set, is called by Next before it takes memory: before it asks for records that are known to be there, and
+	// before it unpacks any. It may wait; its error is Next's. While Next waits for news it holds nothing and has not called it.
+	Before func(ctx context.Context) error
+	// FetchBytes is Config.FetchBytes for this reader; it may be changed between two calls of Next.
+	FetchBytes int32
+
 	client    *Client
 	topic     string
 	partition int32
@@ -42,7 +48,7 @@ type Reader struct {
 // Reader reads a partition of one of Config.Topics from offset on. It does not ask the broker anything yet.
 func (c *Client) Reader(topic string, partition int32, offset int64) *Reader {
 	return &Reader{
-		client: c, topic: topic, partition: partition, offset: offset, suspect: -1,
+		client: c, topic: topic, partition: partition, offset: offset, suspect: -1, FetchBytes: c.cfg.FetchBytes,
 		decoder: decoder{topic: topic, partition: partition, limit: c.cfg.MaxBatchBytes},
 		arena:   arena{memory: &c.memory},
 	}
@@ -66,12 +72,15 @@ func (r *Reader) Next(ctx context.Context) (Chunk, error) {
 	}
 	for {
 		if len(r.rest) == 0 {
-			if err := r.refill(ctx); err != nil {
+			if err := r.next(ctx); err != nil {
 				return r.nothing(), err
 			}
 		}
 		if len(r.rest) == 0 {
 			return r.nothing(), nil
+		}
+		if err := r.before(ctx); err != nil {
+			return r.nothing(), err
 		}
 		switch c, err := r.scan(); {
 		case err == nil:
@@ -80,6 +89,23 @@ func (r *Reader) Next(ctx context.Context) (Chunk, error) {
 			return r.nothing(), r.fail(ctx, err)
 		}
 	}
+}
+
+func (r *Reader) before(ctx context.Context) error {
+	if r.Before == nil {
+		return nil
+	}
+	return r.Before(ctx)
+}
+
+// next asks the broker, after Before if it will have something.
+func (r *Reader) next(ctx context.Context) error {
+	if r.log.lastStable > r.offset {
+		if err := r.before(ctx); err != nil {
+			return err
+		}
+	}
+	return r.refill(ctx)
 }
 
 // Release gives back the memory of the last Chunk, for a caller that will not call Next for a while.
@@ -132,7 +158,7 @@ func (r *Reader) refill(ctx context.Context) error {
 
 // fetch makes one request and checks what came.
 func (r *Reader) fetch(ctx context.Context) error {
-	size := max(int(r.client.cfg.FetchBytes), r.want)
+	size := max(int(r.FetchBytes), r.want)
 	ctx, cancel := context.WithTimeout(ctx, r.client.cfg.MaxWait+answerTimeout)
 	defer cancel()
 	msg, err := r.client.transport.RoundTrip(ctx, r.client.addr, &fetchRequest{
@@ -156,7 +182,7 @@ func (r *Reader) fetch(ctx context.Context) error {
 		return r.outOfRange(ctx)
 	}
 	if log.code != 0 {
-		return unavailable(r.client.explain(log.code, r.topic)) // whatever it is, an operator may mend it while we wait
+		return unavailable(r.client.explainFetch(log.code, r.topic)) // whatever it is, an operator may mend it while we wait
 	}
 	r.log, r.rest, r.fresh = log, log.records, r.offset
 	r.filter.reset(log.aborted)
@@ -218,7 +244,7 @@ func (r *Reader) fail(ctx context.Context, err error) error {
 
 func (r *Reader) recovered() {
 	if r.failures > 0 {
-		r.client.door.admit("topic " + r.topic)
+		r.client.door.admit(ofRecords(r.topic))
 	}
 	if r.failures >= noisy && !said(r.failed) {
 		r.client.log.Info("partition can be read again", "topic", r.topic, "partition", r.partition)

@@ -72,6 +72,7 @@ func (w *watcher) counts(ctx context.Context) (map[string]int, error) {
 	if err != nil {
 		return nil, err
 	}
+	_ = w.client.checkTopics(m, w.client.cfg.Topics...) // one that we may not see is like one that is not there, and is said
 	counts := map[string]int{}
 	for _, t := range m.Topics {
 		if n := len(t.Partitions); n > 0 {

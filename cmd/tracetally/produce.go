@@ -7,12 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"slices"
 	"time"
 
 	"github.com/segmentio/kafka-go"
 
+	"github.com/tracetally/tracetally/consumer"
 	"github.com/tracetally/tracetally/internal/traffic"
 	"github.com/tracetally/tracetally/schemas"
 )
@@ -41,8 +43,18 @@ func (c *produceCmd) Run(ctx context.Context, std *streams) error {
 	if c.Input == "values" && c.Topic == "" {
 		return errors.New("topic: required with --input values, which names none")
 	}
+	transport, err := consumer.NewTransport(c.access(), c.Brokers, "tracetally-produce", slog.New(slog.DiscardHandler)) // the error says it
+	if err != nil {
+		return err
+	}
+	defer transport.CloseIdleConnections()
+	if c.KafkaPlaintext {
+		fmt.Fprintln(std.err, "tracetally: warning: --kafka-plaintext: whoever is on the way can read and change the records")
+	}
 	w := &kafka.Writer{
-		Addr: kafka.TCP(c.Brokers...), RequiredAcks: kafka.RequireAll, AllowAutoTopicCreation: true,
+		Transport:    transport,
+		Addr:         kafka.TCP(c.Brokers...),
+		RequiredAcks: kafka.RequireAll, AllowAutoTopicCreation: true,
 		BatchTimeout: 5 * time.Millisecond, BatchBytes: 16 << 20, Balancer: &kafka.Hash{}, MaxAttempts: 20,
 	}
 	defer w.Close() //nolint:errcheck // every write was acknowledged or failed already

@@ -53,11 +53,6 @@ func (f *logFlags) logger(std *streams) *slog.Logger {
 	return slog.New(slog.NewTextHandler(std.err, options))
 }
 
-// kafkaFlags say which Kafka.
-type kafkaFlags struct {
-	Brokers []string `help:"Kafka brokers to start from, host:port." placeholder:"HOST:PORT"`
-}
-
 // migrateCmd creates or upgrades the schema tracetally.
 type migrateCmd struct {
 	postgresFlags
@@ -156,13 +151,17 @@ func (c *runCmd) config() (pipeline.Config, error) {
 		"retention: must be whole days, 24h to 87600h, got %v", c.Retention)
 	check(within(c.SessionTimeout, 6*time.Second, 10*time.Minute), "session-timeout: must be 6s to 10m, got %v", c.SessionTimeout)
 	check(c.SessionTimeout > c.Drain, "session-timeout: must exceed drain (%v), got %v", c.Drain, c.SessionTimeout)
+	access := c.access()
+	if len(c.Brokers) > 0 { // else it is not known whether TLS is spoken
+		errs = append(errs, access.Validate(c.Brokers))
+	}
 	from, err := pipeline.ParseStart(c.From)
 	if err != nil {
 		errs = append(errs, fmt.Errorf("from: %w", err))
 	}
 	return pipeline.Config{
 		Kafka: consumer.Config{Brokers: c.Brokers, GroupID: c.Group, Topics: c.Topics, ClientID: "tracetally", MaxBatchBytes: c.MaxBatchBytes,
-			SessionTimeout: c.SessionTimeout, RebalanceTimeout: c.SessionTimeout},
+			SessionTimeout: c.SessionTimeout, RebalanceTimeout: c.SessionTimeout, Access: access},
 		Sink: store,
 		From: from, BatchEvents: c.BatchEvents, BatchAge: c.BatchAge, CommitInterval: c.CommitInterval, Drain: c.Drain,
 		HaltOnGap: c.HaltOnGap, MetricsAddr: c.Listen, AllowRemote: c.ListenRemote, Version: version,

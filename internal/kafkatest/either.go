@@ -111,6 +111,10 @@ type Suite struct {
 // Run is the exit code of the tests.
 func (s Suite) Run() int {
 	code := s.Tests.Run()
+	if err := stopGuarded(); err != nil {
+		fmt.Fprintln(os.Stderr, "remove Kafka's folder:", err)
+		code = max(code, 1)
+	}
 	shared.mu.Lock()
 	defer shared.mu.Unlock()
 	if shared.broker != nil {

@@ -1,0 +1,186 @@
+package consumer_test
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"github.com/tracetally/tracetally/consumer"
+	"github.com/tracetally/tracetally/internal/kafkatest"
+	"github.com/tracetally/tracetally/internal/secret"
+)
+
+func TestBadCertificatesOfBrokersAreExplained(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		bend func(ca *kafkatest.CA, cfg *tls.Config) error
+		want []string
+	}{
+		"expired":       {reissue(kafkatest.Leaf{NotBefore: time.Now().Add(-2 * time.Hour), NotAfter: time.Now().Add(-time.Hour)}), []string{"has expired at 20", "renew it"}},
+		"not yet valid": {reissue(kafkatest.Leaf{NotBefore: time.Now().Add(time.Hour), NotAfter: time.Now().Add(2 * time.Hour)}), []string{"is not valid before 20", "clock"}},
+		"other host":    {reissue(kafkatest.Leaf{Hosts: []string{"kafka.example"}}), []string{"its certificate is not for 127.0.0.1", "kafka-server-name"}},
+		"TLS 1.1": {func(_ *kafkatest.CA, cfg *tls.Config) error {
+			cfg.MinVersion, cfg.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
+			return nil
+		}, []string{"no version of TLS in common", "TLS 1.2 or 1.3"}},
+		"TLS 1.2 and no certificate of ours": {func(ca *kafkatest.CA, cfg *tls.Config) error {
+			cfg.MaxVersion, cfg.ClientAuth, cfg.ClientCAs = tls.VersionTLS12, tls.RequireAndVerifyClientCert, ca.Pool()
+			return nil
+		}, []string{"it refuses us, perhaps for want of a certificate of ours", "kafka-cert-file"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			k := kafkatest.RunGuarded(t, kafkatest.Guard{TLS: true, FakeTLS: test.bend})
+			client, _ := guardedClient(t, k, secured(consumer.Access{}, issue(t, k.CA, kafkatest.Leaf{}), false))
+			if err := refusal(t, client, test.want[0]); !containsAll(err.Error(), test.want) {
+				t.Errorf("want %q, got %v", test.want, err)
+			}
+		})
+	}
+}
+
+// reissue gives the broker a certificate for leaf.
+func reissue(leaf kafkatest.Leaf) func(*kafkatest.CA, *tls.Config) error {
+	return func(ca *kafkatest.CA, cfg *tls.Config) error {
+		bad, err := ca.Server(leaf)
+		if err == nil {
+			cfg.Certificates = bad.Certificates
+		}
+		return err
+	}
+}
+
+func TestReplacedCertificatesServeTheNextConnection(t *testing.T) {
+	t.Parallel()
+	k := kafkatest.RunGuarded(t, kafkatest.Guard{TLS: true, Certificates: true, Topics: map[string]int32{kafkatest.Name(t): 1}})
+	fill(t, k, 2)
+	f := issue(t, otherCA(t), kafkatest.Leaf{})
+	client, _ := guardedClient(t, k, secured(consumer.Access{}, f, true))
+	w := startWorker(t, client)
+	refusal(t, client, "signed by nobody we trust")
+	_, _, _, err := k.CA.Files(filepath.Dir(f.ca), "", kafkatest.Leaf{})
+	must(t, err)
+	admitted(t, client, w, 2)
+}
+
+func TestUnreadableFileAtRunTimeIsNamed(t *testing.T) {
+	t.Parallel()
+	k := kafkatest.RunGuarded(t, kafkatest.Guard{TLS: true})
+	f := issue(t, k.CA, kafkatest.Leaf{})
+	client, _ := guardedClient(t, k, secured(consumer.Access{}, f, false))
+	must(t, os.Remove(f.ca))
+	if err := refusal(t, client, f.ca); !strings.Contains(err.Error(), "kafka-ca-file") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAccessIsCheckedAllAtOnceAndSaysNoSecret(t *testing.T) {
+	t.Parallel()
+	ca, err := kafkatest.NewCA("test")
+	must(t, err)
+	f, other := issue(t, ca, kafkatest.Leaf{}), issue(t, ca, kafkatest.Leaf{})
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		must(t, os.WriteFile(path, []byte(text), 0o600))
+		return path
+	}
+	const canary = "canary-81fe"
+	encrypted := write("encrypted.pem", string(pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: []byte(canary)})))
+	password := secret.Source{Text: secret.New(canary)}
+	remote, local := []string{"kafka-1.example:9093"}, []string{"127.0.0.1:9092", "localhost:9092", "[::1]:9092"}
+	for name, test := range map[string]struct {
+		access  consumer.Access
+		brokers []string
+		want    []string // none: it is good
+	}{
+		"nothing, remote":       {brokers: remote},
+		"nothing, local":        {brokers: local},
+		"plaintext, remote":     {access: consumer.Access{Plaintext: true}, brokers: remote},
+		"all of TLS":            {access: consumer.Access{CAFile: f.ca, CertFile: f.cert, KeyFile: f.key, ServerName: "x"}, brokers: local},
+		"PLAIN, remote":         {access: consumer.Access{Mechanism: consumer.Plain, User: "u", Password: password}, brokers: remote},
+		"PLAIN, local":          {access: consumer.Access{Mechanism: consumer.Plain, User: "u", Password: password}, brokers: local, want: []string{"needs TLS, on loopback too"}},
+		"PLAIN, local with TLS": {access: consumer.Access{TLS: true, Mechanism: consumer.Plain, User: "u", Password: password}, brokers: local},
+		"PLAIN in plaintext":    {access: consumer.Access{Plaintext: true, Mechanism: consumer.Plain, User: "u", Password: password}, brokers: remote, want: []string{"needs TLS"}},
+		"SCRAM, local":          {access: consumer.Access{Mechanism: consumer.ScramSHA256, User: "u", Password: password}, brokers: local},
+		"opposites":             {access: consumer.Access{TLS: true, Plaintext: true}, brokers: remote, want: []string{"kafka-plaintext: is the opposite"}},
+		"half a pair":           {access: consumer.Access{CertFile: f.cert}, brokers: remote, want: []string{"one needs the other"}},
+		"user alone":            {access: consumer.Access{User: "u"}, brokers: remote, want: []string{"need kafka-sasl"}},
+		"many": {access: consumer.Access{Mechanism: "GSSAPI", CAFile: write("no-ca", canary), CertFile: f.cert, KeyFile: encrypted}, brokers: remote,
+			want: []string{"kafka-sasl: must be one of", "kafka-user: required", "kafka-password-file: required", "no-ca has no certificate in PEM", "encrypted.pem is encrypted"}},
+		"key of another":  {access: consumer.Access{CertFile: f.cert, KeyFile: other.key}, brokers: remote, want: []string{f.cert, other.key}},
+		"absent files":    {access: consumer.Access{CAFile: "/absent/ca", CertFile: "/absent/cert", KeyFile: "/absent/key"}, brokers: remote, want: []string{"kafka-ca-file: ", "kafka-cert-file: ", "kafka-key-file: "}},
+		"absent password": {access: consumer.Access{Mechanism: consumer.ScramSHA256, User: "u", Password: secret.Source{File: "/absent/password"}}, brokers: remote, want: []string{"kafka-password-file: ", "/absent/password"}},
+		"odd password":    {access: consumer.Access{Mechanism: consumer.ScramSHA256, User: "u", Password: secret.Source{Text: secret.New(canary + "\x07")}}, brokers: remote, want: []string{"SCRAM does not admit"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := test.access.Validate(test.brokers)
+			if len(test.want) == 0 && err != nil {
+				t.Errorf("refused: %v", err)
+			}
+			if len(test.want) > 0 && (err == nil || !containsAll(err.Error(), test.want)) {
+				t.Errorf("want %q, got %v", test.want, err)
+			}
+			if err != nil && strings.Contains(err.Error(), canary) {
+				t.Errorf("a secret is in %v", err)
+			}
+		})
+	}
+}
+
+func TestProducersTransportHasTheSameAccess(t *testing.T) {
+	t.Parallel()
+	name := kafkatest.Name(t)
+	k := kafkatest.RunGuarded(t, kafkatest.Guard{TLS: true, SASL: true, Topics: map[string]int32{name: 1}})
+	access := secured(as(consumer.Plain, kafkatest.Worker), issue(t, k.CA, kafkatest.Leaf{}), false)
+	send := func(a consumer.Access) error {
+		transport, err := consumer.NewTransport(a, []string{k.Addr}, "test", nil)
+		must(t, err)
+		defer transport.CloseIdleConnections()
+		w := kafka.Writer{Addr: kafka.TCP(k.Addr), Topic: name, Transport: transport, BatchTimeout: time.Millisecond}
+		defer w.Close()
+		return w.WriteMessages(patient(t), kafka.Message{Value: []byte("x")})
+	}
+	must(t, send(access))
+	access.Password.Text = secret.New("a wrong password")
+	if err := send(access); err == nil || !strings.Contains(err.Error(), `it refuses user "worker"`) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// FuzzAccessFiles: whatever a file holds, reading it ends with an error that does not quote it, or with a certificate.
+func FuzzAccessFiles(f *testing.F) {
+	ca, err := kafkatest.NewCA("fuzz")
+	if err != nil {
+		f.Fatal(err)
+	}
+	cert, key, err := ca.Issue(kafkatest.Leaf{})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(ca.PEM(), cert, key)
+	f.Add([]byte("-----BEGIN CERTIFICATE-----\n"), key, cert)
+	f.Add([]byte(""), []byte("\x00"), []byte("-----BEGIN RSA PRIVATE KEY-----\nDEK-Info: x\n\nAAAA\n-----END RSA PRIVATE KEY-----\n"))
+	f.Fuzz(func(t *testing.T, caText, certText, keyText []byte) {
+		dir := t.TempDir()
+		var paths []string
+		for i, text := range [][]byte{caText, certText, keyText} {
+			paths = append(paths, filepath.Join(dir, string(rune('a'+i))))
+			must(t, os.WriteFile(paths[i], text, 0o600))
+		}
+		err := consumer.Access{CAFile: paths[0], CertFile: paths[1], KeyFile: paths[2]}.Validate([]string{"kafka.example:9093"})
+		_, pairErr := tls.X509KeyPair(certText, keyText)
+		good := x509.NewCertPool().AppendCertsFromPEM(caText) && pairErr == nil
+		if good && err != nil && !strings.Contains(err.Error(), "is encrypted") || !good && err == nil {
+			t.Errorf("crypto/tls takes it: %v; we say %v", good, err)
+		}
+	})
+}
