@@ -2,9 +2,12 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"math/bits"
 	"time"
+
+	"github.com/tracetally/tracetally/consumer"
 )
 
 // insist tries until it succeeds, an error is final, or ctx ends, with growing pauses; it returns the last error only if that
@@ -15,12 +18,18 @@ func (w *worker) insist(ctx context.Context, log *slog.Logger, what string, try 
 		if err == nil || final(err) {
 			return err
 		}
-		if worthSaying(failures) && ctx.Err() == nil {
+		if worthSaying(failures) && ctx.Err() == nil && !saidByConsumer(err) {
 			log.Warn("trying again", "what", what, "failures", failures+1, "err", err)
 		}
 		pause(ctx, w.rest(failures))
 	}
 	return nil
+}
+
+// saidByConsumer: who is not let in by Kafka hears it once, when it begins, and not at each try.
+func saidByConsumer(err error) bool {
+	var access *consumer.AccessError
+	return errors.As(err, &access)
 }
 
 // worthSaying picks the 1st, 2nd, 3rd, 5th, 9th … failure in a row.

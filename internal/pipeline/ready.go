@@ -17,6 +17,7 @@ const (
 	schemaMatches    = "schema matches"
 	postgresWritable = "PostgreSQL writable"
 	groupJoined      = "group joined"
+	kafkaAccess      = "access to Kafka"
 )
 
 // membership remembers whether the group has let this worker in.
@@ -57,8 +58,8 @@ func (m *membership) missing() error {
 	return nil
 }
 
-// readiness is what the worker asks itself when /readyz is asked.
-func readiness(store *sink.Store, group *membership) func(context.Context) []alerts.Missing {
+// readiness is what the worker asks itself when /readyz is asked. refused is what Kafka holds against us.
+func readiness(store *sink.Store, group *membership, refused func() error) func(context.Context) []alerts.Missing {
 	return func(ctx context.Context) []alerts.Missing {
 		var missing []alerts.Missing
 		if err := store.Ready(ctx); errors.Is(err, sink.ErrSchemaVersion) {
@@ -68,6 +69,9 @@ func readiness(store *sink.Store, group *membership) func(context.Context) []ale
 		}
 		if err := group.missing(); err != nil {
 			missing = append(missing, alerts.Missing{What: groupJoined, Err: err})
+		}
+		if err := refused(); err != nil {
+			missing = append(missing, alerts.Missing{What: kafkaAccess, Err: err})
 		}
 		return missing
 	}
