@@ -24,7 +24,7 @@ func BenchmarkCommitted(b *testing.B) {
 			events, isNew := load(c, 2000, age)
 			b.ReportAllocs()
 			for b.Loop() {
-				m.Committed(events, isNew)
+				m.Committed(List(events), isNew)
 			}
 			b.ReportMetric(float64(b.N*len(events))/b.Elapsed().Seconds(), "events/s")
 		})

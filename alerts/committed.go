@@ -2,6 +2,7 @@ package alerts
 
 import (
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,14 +15,30 @@ var (
 	errNegative = errors.New("a counter cannot decrease")
 )
 
+// Events are the events of a batch. Event fills in what is counted of the i-th; the strings of its ids need only live until
+// the next one.
+type Events interface {
+	Len() int
+	Event(i int, into *schemas.Event)
+}
+
+// List is events that are there already.
+type List []schemas.Event
+
+// Len is part of Events.
+func (l List) Len() int { return len(l) }
+
+// Event is part of Events.
+func (l List) Event(i int, into *schemas.Event) { *into = l[i] }
+
 // Committed counts the events of a batch whose commit was acknowledged; isNew tells, for each of them, whether the ledger
 // saw it for the first time. Duplicates and late events move nothing. It never fails: an amount that no counter can take
 // is counted in tracetally_metric_refused_total, and the rollups have it.
 //
 // Until the join exists, an exception is added here, at its commit, with linked="none"; the join will add it after 60 s
 // or move it to its call.
-func (m *Metrics) Committed(events []schemas.Event, isNew []bool) {
-	if len(events) != len(isNew) {
+func (m *Metrics) Committed(events Events, isNew []bool) {
+	if events.Len() != len(isNew) {
 		m.refuse(errLengths)
 		return
 	}
@@ -29,9 +46,11 @@ func (m *Metrics) Committed(events []schemas.Event, isNew []bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	touched := map[*tuple]struct{}{}
-	for i := range events {
-		if isNew[i] {
-			m.add(&events[i], now, touched)
+	var e schemas.Event
+	for i, first := range isNew {
+		if first {
+			events.Event(i, &e)
+			m.add(&e, now, touched)
 		}
 	}
 	for t := range touched {
@@ -123,7 +142,7 @@ func (m *Metrics) observe(t *tuple, d time.Duration, traceID string) {
 	if wait.timed {
 		t.ended.latency.Observe(wait.slowest.Seconds())
 	}
-	wait.timed, wait.slowest, wait.traceID = true, d, traceID
+	wait.timed, wait.slowest, wait.traceID = true, d, strings.Clone(traceID)
 }
 
 // finish adds what the commit in hand left for its end.

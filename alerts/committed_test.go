@@ -11,14 +11,14 @@ import (
 func TestOnlyNewEventsMoveCounters(t *testing.T) {
 	c := newClock()
 	m, reg := newTest(t, c)
-	m.Committed([]schemas.Event{failed(c), failed(c), failed(c)}, []bool{true, false, true})
+	m.Committed(List{failed(c), failed(c), failed(c)}, []bool{true, false, true})
 	want(t, settled(t, reg), map[string]float64{"llm_calls_total" + gpt: 2, gptCall: 2})
 }
 
 func TestVerdictsThatDoNotFitTheEventsCountNothing(t *testing.T) {
 	c := newClock()
 	m, reg := newTest(t, c)
-	m.Committed([]schemas.Event{call(c)}, nil)
+	m.Committed(List{call(c)}, nil)
 	got := settled(t, reg)
 	want(t, got, map[string]float64{"tracetally_metric_refused_total{}": 1})
 	if v, ok := got["llm_calls_total"+gpt]; ok {
@@ -170,7 +170,7 @@ func TestWarningsOfNewEventsAreCountedWhateverTheirAge(t *testing.T) {
 	m, reg := newTest(t, c)
 	e := call(c)
 	e.Time, e.Warnings = e.Time.Add(-time.Hour), schemas.WarnLatencyUnitGuessed|schemas.WarnBadTime
-	m.Committed([]schemas.Event{e, e}, []bool{true, false})
+	m.Committed(List{e, e}, []bool{true, false})
 	want(t, gather(t, reg), map[string]float64{
 		`tracetally_event_warnings_total{warning="latency_unit_guessed"}`: 1,
 		`tracetally_event_warnings_total{warning="bad_time"}`:             1,

@@ -143,7 +143,7 @@ func commit(m *Metrics, events ...schemas.Event) {
 	for i := range isNew {
 		isNew[i] = true
 	}
-	m.Committed(events, isNew)
+	m.Committed(List(events), isNew)
 }
 
 // fetch asks the server and reads the whole answer.

@@ -217,7 +217,7 @@ func TestCountersEqualAPlainCountHoweverBatchesAreCut(t *testing.T) {
 }
 
 // eventsOf makes the events and adds to plain what they should add.
-func eventsOf(c *clock, batch []drawn, plain map[string]float64) (events []schemas.Event, isNew []bool) {
+func eventsOf(c *clock, batch []drawn, plain map[string]float64) (events List, isNew []bool) {
 	for _, d := range batch {
 		e := ofModel(call(c), d.model)
 		if d.failed {

@@ -36,5 +36,5 @@ func exemplar(traceID string) prometheus.Labels {
 		utf8.RuneCountInString(traceID)+len(exemplarLabel) > prometheus.ExemplarMaxRunes {
 		return nil
 	}
-	return prometheus.Labels{exemplarLabel: traceID}
+	return prometheus.Labels{exemplarLabel: strings.Clone(traceID)}
 }

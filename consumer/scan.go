@@ -23,7 +23,7 @@ var errStale = fmt.Errorf("%w: the broker sent nothing at or after the wanted of
 func (r *Reader) scan() (Chunk, error) {
 	c := r.nothing()
 	stuck := errStale
-	for len(r.rest) > 0 && r.held() < int(r.client.cfg.FetchBytes) {
+	for len(r.rest) > 0 && r.held() < int(r.FetchBytes) {
 		b := readBatch(r.rest)
 		switch {
 		case b.state == whole && r.fits(&b):
@@ -88,7 +88,7 @@ func (r *Reader) settled(b *batch) bool {
 	}
 	r.suspect = r.offset
 	if known {
-		r.want = b.size + int(r.client.cfg.FetchBytes)
+		r.want = b.size + int(r.FetchBytes)
 	}
 	return false
 }

@@ -28,9 +28,11 @@ type Decoder struct {
 	lastURL, lastHost string
 	// recovered is what an object in the place of the user's id holds.
 	recovered properties
-	// elements counts the events of this record, usable or not; readable: all of it is JSON.
-	elements int
-	readable bool
+	// elements counts the events of this record, usable or not, decoded those that were; readable: all of it is JSON.
+	elements, decoded int
+	readable          bool
+	// each, if set, is given every event when it is complete, instead of the result.
+	each func(*Decoded)
 }
 
 // These bound the memory that one huge record leaves behind in a decoder.
@@ -60,6 +62,14 @@ func (d *Decoder) Decode(rec *Record) *Result {
 	return &d.result
 }
 
+// Each is Decode for a record of any number of events: each is handed to take as soon as it is complete, is valid until
+// take returns, and is not in the result. What it was told is void if the record is rejected in the end.
+func (d *Decoder) Each(rec *Record, take func(*Decoded)) *Result {
+	d.each = take
+	defer func() { d.each = nil }()
+	return d.Decode(rec)
+}
+
 // Release lets go of the last record: its bytes are part of a batch that may be tens of megabytes, and a partition without
 // traffic would keep them. The last Result is no longer valid.
 func (d *Decoder) Release() {
@@ -83,7 +93,7 @@ func (d *Decoder) begin(rec *Record) {
 		d.scratch = nil
 	}
 	d.scratch, d.record = d.scratch[:0], rec
-	d.elements, d.readable = 0, false
+	d.elements, d.decoded, d.readable = 0, 0, false
 	d.stack.reset()
 	d.topic = d.cfg.Topics[rec.Topic]
 	d.headers = readHeaders(rec.Headers)

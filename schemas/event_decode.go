@@ -19,16 +19,30 @@ func (d *Decoder) event(sh, wrap *shape) Reason {
 	if kind != 0 && sh.props.ambiguous {
 		return Ambiguous
 	}
-	if len(d.result.Events) >= MaxEvents {
+	if d.decoded >= MaxEvents {
 		return TooWide
 	}
 	out := d.nextEvent()
+	d.decoded++
 	out.Ignored, out.Event.Kind = kind == 0, kind
 	d.identify(&out.Event, sh, wrap)
-	if kind == 0 {
+	reason := d.complete(unsafeString(text), out, sh)
+	if d.each != nil {
+		if reason == "" && d.result.Reject == "" {
+			d.each(out)
+		}
+		d.result.Events = d.result.Events[:0]
+		d.stack.reset()
+	}
+	return reason
+}
+
+// complete reads the rest of an event that is ours.
+func (d *Decoder) complete(name string, out *Decoded, sh *shape) Reason {
+	if out.Ignored {
 		return ""
 	}
-	if r := d.fill(unsafeString(text), out, sh); r != "" {
+	if r := d.fill(name, out, sh); r != "" {
 		return r
 	}
 	if ts := d.recordTime(); !ts.IsZero() && out.Event.Time.Sub(ts) > MaxSkew {
@@ -73,7 +87,7 @@ func (d *Decoder) madeID() string {
 	b := append(d.key[:0], d.record.Topic...)
 	b = strconv.AppendInt(append(b, '/'), int64(d.record.Partition), 10)
 	b = strconv.AppendInt(append(b, '/'), d.record.Offset, 10)
-	b = strconv.AppendInt(append(b, '/'), int64(len(d.result.Events)-1), 10)
+	b = strconv.AppendInt(append(b, '/'), int64(d.decoded-1), 10)
 	d.key = b
 	return d.arena.text(b)
 }

@@ -238,13 +238,17 @@ from tracetally.quarantine where topic = $1 order by from_offset`
 
 func TestBatchThatContradictsItselfIsRefused(t *testing.T) {
 	t.Parallel()
-	two := []schemas.Event{call("a", noon()), call("b", noon())}
+	two := func(b Batch, records ...RecordEvents) *Batch {
+		b.add(0, call("a", noon()), call("b", noon()))
+		b.Records = records
+		return &b
+	}
 	for name, b := range map[string]*Batch{
 		"empty range":             {From: 5, To: 5},
-		"event without record":    {To: 5, Events: two, Records: []RecordEvents{{Offset: 1, N: 1}}},
-		"record outside":          {To: 5, Events: two, Records: []RecordEvents{{Offset: 5, N: 2}}},
-		"records out of order":    {To: 5, Events: two, Records: []RecordEvents{{Offset: 2, N: 1}, {Offset: 1, First: 1, N: 1}}},
-		"record in quarantine":    {To: 5, Events: two, Records: []RecordEvents{{Offset: 2, N: 2}}, Quarantined: []Range{{From: 1, To: 3}}},
+		"event without record":    two(Batch{To: 5}, RecordEvents{Offset: 1, N: 1}),
+		"record outside":          two(Batch{To: 5}, RecordEvents{Offset: 5, N: 2}),
+		"records out of order":    two(Batch{To: 5}, RecordEvents{Offset: 2, N: 1}, RecordEvents{Offset: 1, First: 1, N: 1}),
+		"record in quarantine":    two(Batch{To: 5, Quarantined: []Range{{From: 1, To: 3}}}, RecordEvents{Offset: 2, N: 2}),
 		"gap in quarantine":       {To: 5, Gaps: []Range{{From: 1, To: 3}}, Quarantined: []Range{{From: 2, To: 4}}},
 		"quarantine beyond":       {To: 5, Quarantined: []Range{{From: 4, To: 6}}},
 		"empty quarantined range": {To: 5, Quarantined: []Range{{From: 4, To: 4}}},
@@ -275,10 +279,8 @@ func TestHorizonFollowsTheSlowestPartitionAndNeverMovesBack(t *testing.T) {
 		return at.Format(time.DateOnly)
 	}
 	at := func(c Claim, offset int64, record, event time.Time) Outcome {
-		return commit(t, s, &Batch{
-			Claim: c, From: offset, To: offset + 1, FirstTime: record, Watermark: record,
-			Events: []schemas.Event{call(uuid.NewString(), event)}, Records: []RecordEvents{{Offset: offset, N: 1}},
-		})[0]
+		b := &Batch{Claim: c, From: offset, To: offset + 1, FirstTime: record, Watermark: record}
+		return commit(t, s, b.add(offset, call(uuid.NewString(), event)))[0]
 	}
 	month := noon().Add(-30 * day)
 	if out := at(a, 0, noon(), noon()); out.Events.New != 1 {

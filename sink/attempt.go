@@ -108,7 +108,7 @@ for update of p`
 func (w *work) settle(happened bool) {
 	w.done = true
 	if !happened {
-		w.outcome = Outcome{Fenced: true, New: make([]bool, len(w.batch.Events))}
+		w.outcome = Outcome{Fenced: true, New: make([]bool, w.batch.n)}
 	}
 }
 
@@ -135,7 +135,7 @@ func (s *Store) write(ctx context.Context, tx pgx.Tx, works []*work) error {
 		w.outcome = w.judge()
 		for i := range w.events() {
 			if w.verdicts[i] == verdictNew {
-				sums.add(&w.batch.Events[i], w.times[i], w.ids[i], w.series[i], w.errorSeries[i])
+				sums.add(w, w.batch.at(i))
 			}
 		}
 	}

@@ -52,7 +52,7 @@ type Range struct {
 	SHA256 []byte
 }
 
-// RecordEvents says which events of a batch came from one record: Events[First : First+N], in the record's order.
+// RecordEvents says which events of a batch came from one record: N from First on, in the record's order.
 type RecordEvents struct {
 	Offset   int64
 	First, N int
@@ -62,10 +62,8 @@ type RecordEvents struct {
 type Batch struct {
 	Claim    Claim
 	From, To int64
-	// Events are decoded, enriched and classified.
-	Events []schemas.Event
-	// Records are the records that hold counted events, ascending. An offset in none of Records, Quarantined and Gaps is
-	// ignored.
+	// Records are the records that hold counted events, ascending; Add makes them. An offset in none of Records,
+	// Quarantined and Gaps is ignored.
 	Records []RecordEvents
 	// Quarantined and Gaps are ascending and overlap nothing.
 	Quarantined, Gaps []Range
@@ -81,10 +79,37 @@ type Batch struct {
 	// Urgent: the partition has more to read than it may hold and waits for this commit, so the committer does not wait
 	// for others. While it writes, those of the other partitions gather.
 	Urgent bool
+
+	// The events, and their distinct dimensions and error labels.
+	rowStore
+	dims         []dims
+	dimsIndex    map[dims]int32
+	lastDims     int32
+	failures     []failureKey
+	failureIndex map[failureKey]int32
+	before       [2]int // how many of both there were before the last record
+	// What a row is made in.
+	row    rows
+	digest digest
 }
 
+// NewBatch is an empty batch that takes its memory from m and gives it back with Release. A Batch that is made otherwise
+// takes new memory.
+func NewBatch(m *Memory, c Claim, from int64) *Batch {
+	return &Batch{Claim: c, From: from, To: from, rowStore: rowStore{memory: m}}
+}
+
+// Release gives back the memory of a batch that nobody looks at any more.
+func (b *Batch) Release() { b.rowStore.release() }
+
 // Weight is about how much a batch holds, in events; a range takes as much room as one.
-func (b *Batch) Weight() int { return len(b.Events) + len(b.Quarantined) + len(b.Gaps) }
+func (b *Batch) Weight() int { return b.n + len(b.Quarantined) + len(b.Gaps) }
+
+// Bytes is about how much memory a batch holds.
+func (b *Batch) Bytes() int {
+	return b.bytes() + len(b.dims)*dimsBytes + len(b.failures)*failureBytes + len(b.Records)*recordBytes +
+		(len(b.Quarantined)+len(b.Gaps))*rangeBytes
+}
 
 // RecordCounts are the verdicts on offsets: each offset of a batch has exactly one.
 type RecordCounts struct {
@@ -124,13 +149,13 @@ func (b *Batch) validate() error {
 	}
 	next, at := 0, b.From
 	for _, r := range b.Records {
-		if r.Offset < at || r.Offset >= b.To || r.First != next || r.N < 0 || r.First+r.N > len(b.Events) {
+		if r.Offset < at || r.Offset >= b.To || r.First != next || r.N < 0 || r.First+r.N > b.n {
 			return fmt.Errorf("%w: record %d in [%d, %d)", ErrBadBatch, r.Offset, b.From, b.To)
 		}
 		next, at = r.First+r.N, r.Offset+1
 	}
-	if next != len(b.Events) {
-		return fmt.Errorf("%w: %d events belong to no record", ErrBadBatch, len(b.Events)-next)
+	if next != b.n {
+		return fmt.Errorf("%w: %d events belong to no record", ErrBadBatch, b.n-next)
 	}
 	return b.validateRanges()
 }

@@ -63,10 +63,11 @@ func BenchmarkCommit(b *testing.B) {
 
 func benchBatch(r *rand.Rand, c Claim, from int64, events int) *Batch {
 	b := &Batch{Claim: c, From: from, To: from + int64(events), FirstTime: noon(), Watermark: noon()}
+	var all []schemas.Event
 	for i := range events {
 		e := call(uuid.NewString(), noon().Add(time.Duration(from)*time.Millisecond+time.Duration(r.Int64N(1e9))).Truncate(time.Microsecond))
 		if i > 0 && r.IntN(20) == 0 {
-			e = b.Events[r.IntN(i)]
+			e = all[r.IntN(i)]
 		}
 		e.TraceID = uuid.NewString()
 		e.PromptName, e.Model = fmt.Sprint("prompt", r.IntN(20)), fmt.Sprint("model", r.IntN(10))
@@ -74,8 +75,8 @@ func benchBatch(r *rand.Rand, c Claim, from int64, events int) *Batch {
 		if r.IntN(20) == 0 {
 			e = failed(e, "rate_limit")
 		}
-		b.Records = append(b.Records, RecordEvents{Offset: from + int64(i), First: i, N: 1})
-		b.Events = append(b.Events, e)
+		b.add(from+int64(i), e)
+		all = append(all, e)
 	}
 	return b
 }

@@ -99,7 +99,7 @@ func (s *Store) bisect(ctx context.Context, works []*work, cause error) error {
 
 // replaceBy commits the parts of a work one after the other and adds up what became of them.
 func (s *Store) replaceBy(ctx context.Context, w *work, parts ...*work) error {
-	w.outcome = Outcome{New: make([]bool, len(w.batch.Events))}
+	w.outcome = Outcome{New: make([]bool, w.batch.n)}
 	for _, p := range parts {
 		if err := s.commitAll(ctx, []*work{p}); err != nil {
 			return err

@@ -182,7 +182,7 @@ func (c *Committer) commit(ctx context.Context, group []*submission) error {
 	report := Commit{Partitions: len(group)}
 	for i, s := range group {
 		works[i] = s.work
-		report.Events += len(s.work.batch.Events)
+		report.Events += s.work.batch.n
 	}
 	err := c.store.commitAll(ctx, works)
 	for _, w := range works {

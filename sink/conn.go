@@ -89,7 +89,7 @@ where n.nspname = 'tracetally' and t.typname = any ($1)`
 	return doing("ask for the row types", err)
 }
 
-// rawCodec sends a *rows as it is. Encoding field by field through pgx would look up a plan for each of 45 fields of each
+// rawCodec sends rows as they are. Encoding field by field through pgx would look up a plan for each of 45 fields of each
 // row; the layout is fixed and the bytes are made in one pass instead.
 type rawCodec struct{ element uint32 }
 
@@ -101,7 +101,7 @@ func (rawCodec) PreferredFormat() int16 { return pgtype.BinaryFormatCode }
 
 // PlanEncode is part of pgtype.Codec.
 func (c rawCodec) PlanEncode(_ *pgtype.Map, _ uint32, format int16, value any) pgtype.EncodePlan {
-	if _, ok := value.(*rows); !ok || format != pgtype.BinaryFormatCode {
+	if _, ok := value.(arrayOfRows); !ok || format != pgtype.BinaryFormatCode {
 		return nil
 	}
 	return c
@@ -109,7 +109,7 @@ func (c rawCodec) PlanEncode(_ *pgtype.Map, _ uint32, format int16, value any) p
 
 // Encode is the plan of rawCodec: the header of an array, then the rows.
 func (c rawCodec) Encode(value any, buf []byte) ([]byte, error) {
-	return value.(*rows).appendArray(buf, c.element), nil
+	return value.(arrayOfRows).appendArray(buf, c.element), nil
 }
 
 // PlanScan is part of pgtype.Codec: nothing is read.

@@ -47,76 +47,66 @@ type errorSums struct {
 	wasted               schemas.Decimal
 }
 
-// counts tells whether an event is a finished call: one that is in calls. A call that only started is none, and a try that
-// another one followed counts in attempts alone.
-func counts(e *schemas.Event) bool {
-	return e.Kind == schemas.Call && e.Status != schemas.StatusStarted && final(e)
-}
-
 func final(e *schemas.Event) bool { return !e.Final.Ok || e.Final.V }
 
-// fails tells whether an event has a row in the rollups of errors.
-func fails(e *schemas.Event) bool {
-	return e.Kind == schemas.ExceptionEvent || counts(e) && e.Status.Failed()
-}
-
 // addCall adds f(event) of design §4 for an event of kind call.
-func (s *callSums) addCall(e *schemas.Event) {
-	if e.Status == schemas.StatusStarted {
+func (s *callSums) addCall(p *prepared) {
+	if p.status == schemas.StatusStarted {
 		return
 	}
 	s.attempts.add(1)
-	s.attempts.add(e.Retries)
-	if !final(e) {
+	s.attempts.add(p.measures.retries)
+	if !p.has.of(isFinal) {
 		return
 	}
 	s.calls++
-	s.addTokens(e)
-	s.addMoney(e)
-	s.addTimes(e)
+	s.addTokens(&p.measures)
+	s.addMoney(p)
+	s.addTimes(p)
 }
 
-func (s *callSums) addTokens(e *schemas.Event) {
-	t := &e.Usage.Tokens // what is absent adds 0
-	s.input.add(t.Input.V)
-	s.output.add(t.Output.V)
-	s.cacheRead.add(t.CacheRead.V)
-	s.cacheWrite.add(t.CacheWrite.V)
-	s.reasoning.add(t.Reasoning.V)
+func (s *callSums) addTokens(m *measures) {
+	s.input.add(m.input) // what is absent adds 0
+	s.output.add(m.output)
+	s.cacheRead.add(m.cacheRead)
+	s.cacheWrite.add(m.cacheWrite)
+	s.reasoning.add(m.reasoning)
 }
 
-func (s *callSums) addMoney(e *schemas.Event) {
-	s.reported = addOpt(s.reported, e.ReportedCostUSD)
-	s.estimated = addOpt(s.estimated, e.EstimatedCostUSD)
-	s.cost = addOpt(s.cost, e.CostUSD)
-	if !e.CostUSD.Ok {
+func (s *callSums) addMoney(p *prepared) {
+	m := &p.measures
+	s.reported = addIf(s.reported, m.reported, p.has.of(hasReported))
+	s.estimated = addIf(s.estimated, m.estimated, p.has.of(hasEstimated))
+	s.cost = addIf(s.cost, m.cost, p.has.of(hasCost))
+	if !p.has.of(hasCost) {
 		s.unpricedCalls++
-		s.unpricedTokens.add(e.Usage.Tokens.Input.V)
-		s.unpricedTokens.add(e.Usage.Tokens.Output.V)
+		s.unpricedTokens.add(m.input)
+		s.unpricedTokens.add(m.output)
 	}
-	if e.Status.Failed() {
+	if p.status.Failed() {
 		s.failures++
-		s.wasted = addOpt(s.wasted, e.CostUSD)
+		s.wasted = addIf(s.wasted, m.cost, p.has.of(hasCost))
 	}
 }
 
-func (s *callSums) addTimes(e *schemas.Event) {
-	if e.Latency.Ok {
+func (s *callSums) addTimes(p *prepared) {
+	m := &p.measures
+	if p.has.of(hasLatency) {
 		s.latencyCount++
-		s.latency.add(e.Latency.V.Microseconds())
-		s.histogram[bin(e.Latency.V.Truncate(time.Microsecond))]++
+		s.latency.add(m.latency.Microseconds())
+		s.histogram[bin(m.latency.Truncate(time.Microsecond))]++
 	}
-	if e.TTFT.Ok {
+	if p.has.of(hasTTFT) {
 		s.ttftCount++
-		s.ttft.add(e.TTFT.V.Microseconds())
+		s.ttft.add(m.ttft.Microseconds())
 	}
 }
 
-func addOpt(sum schemas.Decimal, d schemas.Opt[schemas.USD]) schemas.Decimal {
-	if !d.Ok {
+func addIf(sum, d schemas.Decimal, there bool) schemas.Decimal {
+	if !there {
 		return sum
 	}
-	return sum.Add(d.V)
+	return sum.Add(d)
 }
 
 func (s *callSums) merge(o *callSums) {
@@ -140,13 +130,13 @@ func (s *callSums) merge(o *callSums) {
 }
 
 // addError adds f(event) for a failed call or an exception.
-func (s *errorSums) addError(e *schemas.Event) {
-	if e.Kind == schemas.ExceptionEvent {
+func (s *errorSums) addError(p *prepared) {
+	if p.kind == schemas.ExceptionEvent {
 		s.exceptions++
 		return
 	}
 	s.failures++
-	s.wasted = addOpt(s.wasted, e.CostUSD)
+	s.wasted = addIf(s.wasted, p.measures.cost, p.has.of(hasCost))
 }
 
 func (s *errorSums) merge(o *errorSums) {

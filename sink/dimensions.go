@@ -78,16 +78,13 @@ const (
 )
 
 // errorDimsOf takes the step as folded by its cap. A failed call that nobody classified has reason "unknown".
-func errorDimsOf(e *schemas.Event, series int64, step string) errorDims {
-	d := errorDims{series: series, reason: "unknown", step: step, linked: linkedNone}
-	if e.Kind == schemas.Call {
+func errorDimsOf(k *failureKey, series int64, step string) errorDims {
+	d := errorDims{series: series, reason: "unknown", httpStatus: k.httpStatus, step: step, linked: linkedNone}
+	if k.ofCall {
 		d.linked = linkedCall
 	}
-	if e.HTTPStatus >= 100 && e.HTTPStatus <= 599 {
-		d.httpStatus = int32(e.HTTPStatus)
-	}
-	if f := e.Failure; f != nil {
-		d.category, d.reason, d.code, d.retryable = string(f.Category), clean(f.Reason), clean(f.Code), f.Retryable
+	if k.classified {
+		d.category, d.reason, d.code, d.retryable = string(k.category), clean(k.reason), clean(k.code), k.retryable
 	}
 	return d
 }

@@ -28,20 +28,30 @@ type rows struct {
 
 func (r *rows) reset() { r.buf, r.n = r.buf[:0], 0 }
 
-// appendArray is the one-dimensional array of the rows, lower bound 1, without null elements.
+// arrayOfRows is what the codec of row types sends.
+type arrayOfRows interface {
+	appendArray(buf []byte, element uint32) []byte
+}
+
+// appendArray is the array of the rows.
 func (r *rows) appendArray(buf []byte, element uint32) []byte {
+	return append(appendArrayHead(buf, element, r.n), r.buf...)
+}
+
+// appendArrayHead begins a one-dimensional array of n elements, lower bound 1, without nulls.
+func appendArrayHead(buf []byte, element uint32, n int) []byte {
 	dims := uint32(1)
-	if r.n == 0 {
+	if n == 0 {
 		dims = 0
 	}
 	buf = binary.BigEndian.AppendUint32(buf, dims)
 	buf = binary.BigEndian.AppendUint32(buf, 0)
 	buf = binary.BigEndian.AppendUint32(buf, element)
-	if r.n > 0 {
-		buf = binary.BigEndian.AppendUint32(buf, uint32(r.n))
+	if n > 0 {
+		buf = binary.BigEndian.AppendUint32(buf, uint32(n))
 		buf = binary.BigEndian.AppendUint32(buf, 1)
 	}
-	return append(buf, r.buf...)
+	return buf
 }
 
 // begin starts a row; end closes it.
@@ -56,6 +66,9 @@ func (r *rows) end() {
 	binary.BigEndian.PutUint32(r.buf[r.start+4:], uint32(r.field))
 	r.n++
 }
+
+// headBytes is what stands before a field's bytes: its type and length.
+const headBytes = 8
 
 func (r *rows) head(oid uint32, size int32) {
 	r.field++

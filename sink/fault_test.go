@@ -139,8 +139,9 @@ func TestRefusedRecordIsQuarantinedAlone(t *testing.T) {
 		t.Errorf("outcome = %+v %+v, want %+v", out[0].Records, out[0].Events, want)
 	}
 	for i, isNew := range out[0].New {
-		if id := cut(a, log, 0, 13).Events[i].ID; isNew == (id == "poison" || id == "a7") {
-			t.Errorf("event %s: new = %v", id, isNew)
+		id := cut(a, log, 0, 13).at(i).id
+		if isNew == (id == eventID("poison") || id == eventID("a7")) {
+			t.Errorf("event %d: new = %v", i, isNew)
 		}
 	}
 	if out[1].Records.Counted != 13 {
@@ -192,7 +193,7 @@ func TestClashOfSeriesStopsTheWorker(t *testing.T) {
 	c := acquire(t, s, "a", 0)
 	commit(t, s, cut(c, []logged{{time: noon(), events: []schemas.Event{call("a", noon())}}}, 0, 1))
 	exec(t, s, `update tracetally.series set model = 'another'`)
-	w := newWork(&Batch{Claim: c, From: 1, To: 2, Events: []schemas.Event{call("b", noon())}, Records: []RecordEvents{{Offset: 1, N: 1}}})
+	w := newWork((&Batch{Claim: c, From: 1, To: 2}).add(1, call("b", noon())))
 	if err := s.commitAll(t.Context(), []*work{w}); !errors.Is(err, ErrInvariant) {
 		t.Errorf("commit = %v, want ErrInvariant", err)
 	}

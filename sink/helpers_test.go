@@ -86,6 +86,13 @@ type logged struct {
 	gap    bool
 }
 
+func (b *Batch) add(offset int64, events ...schemas.Event) *Batch {
+	for i := range events {
+		b.Add(offset, &events[i])
+	}
+	return b
+}
+
 // cut makes a batch of log[from:to]; the log begins at offset 0.
 func cut(c Claim, log []logged, from, to int) *Batch {
 	b := &Batch{Claim: c, From: int64(from), To: int64(to), FirstTime: log[from].time, LeaderEpoch: 3}
@@ -98,8 +105,7 @@ func cut(c Claim, log []logged, from, to int) *Batch {
 		case r.reject != "":
 			b.Quarantined = append(b.Quarantined, Range{From: offset, To: offset + 1, Reason: r.reject, Size: 7, SHA256: sum[:]})
 		case len(r.events) > 0:
-			b.Records = append(b.Records, RecordEvents{Offset: offset, First: len(b.Events), N: len(r.events)})
-			b.Events = append(b.Events, r.events...)
+			b.add(offset, r.events...)
 		}
 		if r.time.After(b.Watermark) {
 			b.Watermark = r.time

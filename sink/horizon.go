@@ -71,7 +71,7 @@ func (s *Store) newDays(works []*work) map[int64]bool {
 	last := int64(0)
 	for _, w := range works {
 		for i := range w.events() {
-			d := floor(w.times[i], day)
+			d := floor(w.batch.at(i).us, day)
 			if d == last && len(days) > 0 {
 				continue
 			}

@@ -18,9 +18,6 @@ import (
 // ledgerChunk is how many rows one insert carries: some 2 MB. The chunks of a transaction are one sorted sequence.
 const ledgerChunk = 4000
 
-// ledgerRowBytes is about what a row takes on the wire; most are smaller.
-const ledgerRowBytes = 850
-
 // item is an event on its way into the ledger.
 type item struct {
 	us    int64
@@ -48,10 +45,8 @@ func (a item) compare(b item) int {
 // coordinates win; the rest is up to the ledger's primary key.
 func decide(ctx context.Context, tx pgx.Tx, works []*work, horizon int64) error {
 	first, twins := firsts(works, horizon)
-	// Its bytes are copied by each statement.
-	buf := rows{buf: make([]byte, 0, ledgerRowBytes*min(len(first), ledgerChunk))}
 	for chunk := range slices.Chunk(first, ledgerChunk) {
-		refused, err := insertLedger(ctx, tx, works, chunk, &buf)
+		refused, err := insertLedger(ctx, tx, works, chunk)
 		if err != nil {
 			return err
 		}
@@ -64,16 +59,17 @@ func decide(ctx context.Context, tx pgx.Tx, works []*work, horizon int64) error 
 func firsts(works []*work, horizon int64) (first, twins []item) {
 	total := 0
 	for _, w := range works {
-		total += len(w.batch.Events)
+		total += w.batch.n
 	}
 	items := make([]item, 0, total)
 	for n, w := range works {
 		for i := range w.events() {
-			if w.times[i] < horizon {
+			p := w.batch.at(i)
+			if p.us < horizon {
 				w.verdicts[i] = verdictLate
 				continue
 			}
-			items = append(items, item{us: w.times[i], id: w.ids[i], work: int32(n), event: int32(i)})
+			items = append(items, item{us: p.us, id: p.id, work: int32(n), event: int32(i)})
 		}
 	}
 	slices.SortFunc(items, item.compare)
@@ -102,15 +98,9 @@ returning time, event_id`
 
 // insertLedger inserts sorted items with distinct keys. What comes back is new; what does not was there before, possibly
 // committed this moment by another worker, for whom the statement waited.
-func insertLedger(ctx context.Context, tx pgx.Tx, works []*work, items []item, buf *rows) (refused []item, err error) {
-	buf.reset()
-	for _, it := range items {
-		buf.begin()
-		works[it.work].writeLedger(buf, int(it.event))
-		buf.end()
-	}
+func insertLedger(ctx context.Context, tx pgx.Tx, works []*work, items []item) (refused []item, err error) {
 	// Binary results, so that a key comes back as the bytes that were sent.
-	back, err := tx.Query(ctx, LedgerInsert, pgx.QueryResultFormats{pgtype.BinaryFormatCode, pgtype.BinaryFormatCode}, buf)
+	back, err := tx.Query(ctx, LedgerInsert, pgx.QueryResultFormats{pgtype.BinaryFormatCode, pgtype.BinaryFormatCode}, &ledgerRows{works: works, items: items})
 	if err != nil {
 		return nil, doing("insert into the ledger", err)
 	}
@@ -150,7 +140,7 @@ order by u.n`
 	for chunk := range slices.Chunk(twins, ledgerChunk) {
 		times, ids, hashes := make([]time.Time, len(chunk)), make([][]byte, len(chunk)), make([]int64, len(chunk))
 		for i, it := range chunk {
-			times[i], ids[i], hashes[i] = time.UnixMicro(it.us).UTC(), chunk[i].id[:], works[it.work].hashes[it.event]
+			times[i], ids[i], hashes[i] = time.UnixMicro(it.us).UTC(), chunk[i].id[:], works[it.work].batch.at(int(it.event)).hash
 		}
 		back, err := tx.Query(ctx, ask, times, ids, hashes)
 		if err != nil {
@@ -171,14 +161,46 @@ order by u.n`
 	return nil
 }
 
-// writeLedger writes the columns of ledger_in for one event.
-func (w *work) writeLedger(r *rows, i int) {
-	e := &w.batch.Events[i]
-	r.time(w.times[i])
-	r.bytes(w.ids[i][:])
+// ledgerRows is the array of the rows of some items, put together from where their batches keep them. Each gets its series,
+// which only the attempt knows.
+type ledgerRows struct {
+	works []*work
+	items []item
+}
+
+func (l *ledgerRows) appendArray(buf []byte, element uint32) []byte {
+	buf = appendArrayHead(buf, element, len(l.items))
+	for _, it := range l.items {
+		w := l.works[it.work]
+		p := w.batch.at(int(it.event))
+		at := len(buf) + int(p.seriesAt)
+		buf = append(buf, p.row...)
+		binary.BigEndian.PutUint64(buf[at:], uint64(w.series[p.series]))
+	}
+	return buf
+}
+
+// rowSource is where an event came from.
+type rowSource struct {
+	id     int32
+	offset int64
+	index  int32
+}
+
+// writeLedger writes the columns of ledger_in for one event into b.row.
+func (b *Batch) writeLedger(p *prepared, e *schemas.Event, source rowSource) {
+	r := &b.row
+	r.time(p.us)
+	r.bytes(p.id[:])
 	r.text(e.Kind.String())
-	r.int8(w.series[i])
+	r.int8(0) // see ledgerRows
+	p.seriesAt = uint16(len(r.buf) - 8)
+	at := len(r.buf) + headBytes
 	r.optText(joinKey(e))
+	p.traceAt, p.traceLen = uint16(at), 0
+	if e.TraceID != "" {
+		p.traceLen = uint16(len(r.buf) - at)
+	}
 	r.optText(altKey(e))
 	r.optText(e.SpanID)
 	r.optText(e.ParentID)
@@ -195,10 +217,10 @@ func (w *work) writeLedger(r *rows, i int) {
 	r.optInt8(inMicros(e.Latency))
 	r.optInt8(inMicros(e.TTFT))
 	r.hash(e.InputHash)
-	r.int8(w.hashes[i])
-	r.int4(w.batch.Claim.SourceID)
-	r.int8(w.offsets[i])
-	r.int4(w.places[i])
+	r.int8(p.hash)
+	r.int4(source.id)
+	r.int8(source.offset)
+	r.int4(source.index)
 }
 
 // joinKey is what calls and exceptions are joined on (design §4): the trace id, else an exception's own id, which a failed

@@ -1,6 +1,7 @@
 package sink
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 	"time"
@@ -31,15 +32,15 @@ func newRollups() *rollups {
 	}
 }
 
-// add counts a new event under its series and, if it fails, its error series.
-func (r *rollups) add(e *schemas.Event, us int64, id [16]byte, series, errorSeries int64) {
-	minute := floor(us, time.Minute)
-	if e.Kind == schemas.Call && e.Status != schemas.StatusStarted {
-		sums(r.calls, rollupKey{minute, series}).addCall(e)
+// add counts a new event of w under its series and, if it fails, its error series.
+func (r *rollups) add(w *work, p *prepared) {
+	minute := floor(p.us, time.Minute)
+	if p.kind == schemas.Call && p.status != schemas.StatusStarted {
+		sums(r.calls, rollupKey{minute, w.series[p.series]}).addCall(p)
 	}
-	if fails(e) {
-		sums(r.errors, rollupKey{minute, errorSeries}).addError(e)
-		r.addGroup(e, us, id)
+	if p.fails() {
+		sums(r.errors, rollupKey{minute, w.errorSeries[p.failure]}).addError(p)
+		r.addGroup(&w.batch.failures[p.failure], p)
 	}
 }
 
@@ -93,22 +94,25 @@ func sortedKeys[S any](m map[rollupKey]*S) []rollupKey {
 
 // errorGroup is what a transaction knows of a fingerprint: its earliest event, its latest time, how many.
 type errorGroup struct {
-	first          *schemas.Event
-	firstUS        int64
-	firstID        [16]byte
+	first          *prepared
+	labels         *failureKey // of first
 	lastUS, events int64
 }
 
-func (r *rollups) addGroup(e *schemas.Event, us int64, id [16]byte) {
-	if e.Failure == nil || e.Failure.Fingerprint == "" {
+func (r *rollups) addGroup(labels *failureKey, p *prepared) {
+	if len(p.group) == 0 {
 		return
 	}
-	g := sums(r.groups, clean(e.Failure.Fingerprint))
-	if g.first == nil || us < g.firstUS || us == g.firstUS && slices.Compare(id[:], g.firstID[:]) < 0 {
-		g.first, g.firstUS, g.firstID = e, us, id
+	fingerprint := p.groupFields()[0]
+	if fingerprint == "" {
+		return
 	}
-	if g.events == 0 || us > g.lastUS {
-		g.lastUS = us
+	g := sums(r.groups, clean(fingerprint))
+	if g.first == nil || p.us < g.first.us || p.us == g.first.us && bytes.Compare(p.id[:], g.first.id[:]) < 0 {
+		g.first, g.labels = p, labels
+	}
+	if g.events == 0 || p.us > g.lastUS {
+		g.lastUS = p.us
 	}
 	g.events++
 }

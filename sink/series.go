@@ -24,19 +24,19 @@ func (s *Store) resolveSeries(ctx context.Context, works []*work) error {
 	rows := map[int64]dims{}
 	errorRows := map[int64]errorDims{}
 	for _, w := range works {
-		for i := range w.events() {
-			e := &w.batch.Events[i]
-			f := series[dimsOf(e)]
+		for i, d := range w.batch.dims {
+			f := series[d]
 			w.series[i] = f.id
 			if err := put(rows, f.id, f.dims); err != nil {
 				return err
 			}
-			if fails(e) {
-				d := errorDimsOf(e, f.id, steps[e.Step])
-				w.errorSeries[i] = d.id()
-				if err := put(errorRows, w.errorSeries[i], d); err != nil {
-					return err
-				}
+		}
+		for i := range w.batch.failures {
+			k := &w.batch.failures[i]
+			d := errorDimsOf(k, w.series[k.series], steps[k.step])
+			w.errorSeries[i] = d.id()
+			if err := put(errorRows, w.errorSeries[i], d); err != nil {
+				return err
 			}
 		}
 	}
@@ -61,8 +61,7 @@ func (s *Store) foldSeries(ctx context.Context, works []*work) (map[dims]folded,
 	known := map[dims]folded{}
 	unknown := map[dims]bool{}
 	for _, w := range works {
-		for i := range w.events() {
-			d := dimsOf(&w.batch.Events[i])
+		for _, d := range w.batch.dims {
 			if _, ok := known[d]; ok || unknown[d] {
 				continue
 			}
@@ -127,11 +126,10 @@ func (s *Store) foldSteps(ctx context.Context, works []*work) (map[string]string
 	wanted := map[string]map[string]bool{}
 	steps := map[string]string{}
 	for _, w := range works {
-		for i := range w.events() {
-			if e := &w.batch.Events[i]; fails(e) {
-				steps[e.Step] = clean(e.Step)
-				want(wanted, stepDimension, steps[e.Step])
-			}
+		for i := range w.batch.failures {
+			step := w.batch.failures[i].step
+			steps[step] = clean(step)
+			want(wanted, stepDimension, steps[step])
 		}
 	}
 	in, err := s.admit(ctx, wanted)

@@ -139,15 +139,15 @@ on conflict (fingerprint) do update set
 		r := &rows{}
 		for _, name := range names {
 			g := groups[name]
-			f := g.first.Failure
+			fields := g.first.groupFields()
 			r.begin()
 			r.text(name)
-			r.text(string(f.Category))
-			r.text(f.Reason)
-			r.text(f.Type)
-			r.text(f.Message)
-			r.time(g.firstUS)
-			r.bytes(g.firstID[:])
+			r.text(string(g.labels.category))
+			r.text(g.labels.reason)
+			r.text(fields[1])
+			r.text(fields[2])
+			r.time(g.first.us)
+			r.bytes(g.first.id[:])
 			r.time(g.lastUS)
 			r.int8(g.events)
 			r.end()

@@ -16,14 +16,7 @@ type work struct {
 	// recognised by the next attempt, which waits for the partition's row until the lost one has ended.
 	commit uuid.UUID
 
-	// By event: made once.
-	ids     [][16]byte
-	times   []int64 // microseconds since 1970
-	hashes  []int64
-	offsets []int64 // of its record
-	places  []int32 // in its record
-
-	// By event: made anew in each attempt.
+	// Made anew in each attempt: the ids of the batch's distinct series and error series, the verdicts by event.
 	series, errorSeries []int64
 	verdicts            []verdict
 
@@ -43,22 +36,10 @@ const (
 )
 
 func newWork(b *Batch) *work {
-	n := len(b.Events)
-	w := &work{
-		batch: b, commit: uuid.New(), ids: make([][16]byte, n), times: make([]int64, n), hashes: make([]int64, n),
-		offsets: make([]int64, n), places: make([]int32, n), series: make([]int64, n), errorSeries: make([]int64, n), verdicts: make([]verdict, n),
+	return &work{
+		batch: b, commit: uuid.New(),
+		series: make([]int64, len(b.dims)), errorSeries: make([]int64, len(b.failures)), verdicts: make([]verdict, b.n),
 	}
-	var d digest
-	for i := range b.Events {
-		e := &b.Events[i]
-		w.ids[i], w.times[i], w.hashes[i] = eventID(e.ID), micros(e.Time), d.contentHash(e)
-	}
-	for _, r := range b.Records {
-		for i := r.First; i < r.First+r.N; i++ {
-			w.offsets[i], w.places[i] = r.Offset, int32(i-r.First)
-		}
-	}
-	return w
 }
 
 // events are the indices of the work's own events: a part of a batch has those of its records only.
@@ -77,7 +58,7 @@ func (w *work) events() iter.Seq[int] {
 // judge sums the verdicts on events up to verdicts on offsets.
 func (w *work) judge() Outcome {
 	b := w.batch
-	out := Outcome{New: make([]bool, len(b.Events))}
+	out := Outcome{New: make([]bool, b.n)}
 	for _, r := range b.Records {
 		var seen EventCounts
 		for i := r.First; i < r.First+r.N; i++ {

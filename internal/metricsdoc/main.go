@@ -70,7 +70,7 @@ func everyFamily() ([]*dto.MetricFamily, error) {
 	if err := s.Close(); err != nil {
 		return nil, err
 	}
-	m.Committed([]schemas.Event{{
+	m.Committed(alerts.List{{
 		Kind: schemas.Call, Status: schemas.StatusError, Time: time.Now(), Failure: &schemas.Failure{Category: schemas.APIError},
 	}}, []bool{true})
 	p := m.Partition("topic", 0)

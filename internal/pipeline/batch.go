@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"time"
@@ -15,41 +16,46 @@ import (
 // offset and may stop inside one, so that no chunk, however many events it unpacks to, makes a batch larger than the limit.
 type builder struct {
 	claim   sink.Claim
+	room    *room
 	limit   int
 	now     func() time.Time
 	batch   *sink.Batch
 	started time.Time
 	// last is the anchor of the last record that was read, committed or not.
 	last sink.Anchor
-	// spare is the memory of a committed batch, for the next one: events are large, and a batch that grew from nothing
-	// would be copied several times on its way.
-	spare sink.Batch
+	// lease is the batch's part of the room.
+	lease lease
 }
 
 // reset begins an empty batch at the given offset.
 func (b *builder) reset(from int64) {
-	b.batch = &sink.Batch{Claim: b.claim, From: from, To: from, Events: b.spare.Events, Records: b.spare.Records}
-	b.started, b.spare = time.Time{}, sink.Batch{}
+	b.batch = sink.NewBatch(&b.room.memory, b.claim, from)
+	b.started, b.lease = time.Time{}, lease{room: b.room}
 }
 
-// recycle takes back the memory of a batch that is committed and that nobody looks at any more. A batch that used little
-// of its memory gives it up, so that a partition whose backlog is done does not hold on to it.
-func (b *builder) recycle(done *sink.Batch) {
-	if len(done.Events) < cap(done.Events)/4 || cap(done.Events) > 2*b.limit {
-		return
+// drop gives a batch up that was not offered.
+func (b *builder) drop() {
+	if b.batch != nil {
+		b.lease.end()
+		b.batch.Release()
+		b.batch = nil
 	}
-	clear(done.Events) // the strings of the old events must not live on behind the new ones
-	b.spare = sink.Batch{Events: done.Events[:0], Records: done.Records[:0]}
 }
 
 func (b *builder) empty() bool { return b.batch.To == b.batch.From }
 
-func (b *builder) full() bool { return b.batch.Weight() >= b.limit }
+// full tells whether nothing more may go into the batch.
+func (b *builder) full() bool {
+	return b.batch.Weight() >= b.limit || b.lease.large || !b.empty() && !b.lease.covers(b.batch.Bytes())
+}
 
 // aged tells whether the oldest offset of the batch has waited long enough.
 func (b *builder) aged(age time.Duration) bool {
-	return !b.empty() && b.now().Sub(b.started) >= age
+	return !b.empty() && b.left(age) <= 0
 }
+
+// left is how much longer the oldest offset of the batch may wait.
+func (b *builder) left(age time.Duration) time.Duration { return age - b.now().Sub(b.started) }
 
 // advance moves the end of the batch; offsets in between that nothing was said of are ignored ones.
 func (b *builder) advance(to int64) {
@@ -75,30 +81,27 @@ func (b *builder) bad(r consumer.BadRange) {
 	b.advance(r.To)
 }
 
-// record adds what the line made of one record.
+// add takes an event of the record at offset. In the middle of a record nothing can be offered: if it needs much more than
+// there is, it waits until it is the one that may have it.
+func (b *builder) add(ctx context.Context, offset int64, e *schemas.Event) error {
+	b.batch.Add(offset, e)
+	if b.lease.covers(b.batch.Bytes() - recordBytes) {
+		return nil
+	}
+	return b.lease.enlarge(ctx)
+}
+
+// record notes the verdict on a record whose events were added: if it is a reject they are taken back.
 func (b *builder) record(rec *schemas.Record, res *schemas.Result) {
 	if res.Reject != "" {
+		b.batch.Drop(rec.Offset)
 		sum := sha256.Sum256(rec.Value)
 		b.batch.Quarantined = append(b.batch.Quarantined, sink.Range{
 			From: rec.Offset, To: rec.Offset + 1, Reason: res.Reject, Size: int64(len(rec.Value)), SHA256: sum[:],
 		})
-	} else {
-		b.events(rec, res)
 	}
 	b.seen(rec)
 	b.advance(rec.Offset + 1)
-}
-
-func (b *builder) events(rec *schemas.Record, res *schemas.Result) {
-	first := len(b.batch.Events)
-	for i := range res.Events {
-		if !res.Events[i].Ignored {
-			b.batch.Events = append(b.batch.Events, res.Events[i].Event)
-		}
-	}
-	if n := len(b.batch.Events) - first; n > 0 {
-		b.batch.Records = append(b.batch.Records, sink.RecordEvents{Offset: rec.Offset, First: first, N: n})
-	}
 }
 
 // seen keeps the time of the batch's first record and its watermark: the latest time of one, never ahead of the clock.

@@ -18,6 +18,8 @@ const (
 	// DefaultFetchBytes is less than the consumer's own, because every partition that has a backlog holds about four times
 	// as much: the answer, the batch unpacked, its records.
 	DefaultFetchBytes = 256 << 10
+	// DefaultMemoryLimit is what issue 4 promises for any backlog.
+	DefaultMemoryLimit = 128 << 20
 )
 
 // Config is everything a worker needs. Zero values mean the defaults above, or those of the stage that a field is for.
@@ -31,6 +33,8 @@ type Config struct {
 	BatchEvents    int
 	BatchAge       time.Duration
 	CommitInterval time.Duration
+	// MemoryLimit is what the process may hold, in bytes, the program included: what partitions may have in hand is sized by it.
+	MemoryLimit int64
 	// Drain bounds how long stopping may take: the batches in hand are committed within it.
 	Drain time.Duration
 	// HaltOnGap halts a partition whose log was trimmed before it was read, instead of writing a gap and going on.
@@ -53,6 +57,7 @@ func (c Config) withDefaults() Config {
 	c.CommitInterval = cmp.Or(c.CommitInterval, DefaultCommitInterval)
 	c.Drain = cmp.Or(c.Drain, DefaultDrain)
 	c.Kafka.FetchBytes = cmp.Or(c.Kafka.FetchBytes, DefaultFetchBytes)
+	c.MemoryLimit = cmp.Or(c.MemoryLimit, DefaultMemoryLimit)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}

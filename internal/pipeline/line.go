@@ -22,6 +22,9 @@ type Line struct {
 	decoder    *schemas.Decoder
 	enricher   *enrich.Enricher
 	classifier *classify.Classifier
+	// taker is who gets the events of Each, and hand what the decoder calls for each: made once, not per record.
+	taker func(*schemas.Event)
+	hand  func(*schemas.Decoded)
 }
 
 // NewLine lays a line. The classifier is compiled once by the caller and shared.
@@ -30,7 +33,14 @@ func NewLine(cfg LineConfig, rules *classify.Classifier) (*Line, error) {
 	if err != nil {
 		return nil, fmt.Errorf("set up enrichment: %w", err)
 	}
-	return &Line{decoder: schemas.NewDecoder(cfg.Decoder), enricher: enricher, classifier: rules}, nil
+	l := &Line{decoder: schemas.NewDecoder(cfg.Decoder), enricher: enricher, classifier: rules}
+	l.hand = func(d *schemas.Decoded) {
+		if !d.Ignored {
+			l.finish(d)
+			l.taker(&d.Event)
+		}
+	}
+	return l, nil
 }
 
 // Release lets go of the last record's bytes; the last result is no longer valid.
@@ -46,20 +56,26 @@ func (l *Line) Walk(rec *schemas.Record) (res *schemas.Result) {
 		}
 	}()
 	res = l.decoder.Decode(rec)
-	l.finish(res)
+	for i := range res.Events {
+		l.finish(&res.Events[i])
+	}
 	return res
 }
 
-// finish enriches and classifies the events of a record.
-func (l *Line) finish(res *schemas.Result) {
-	for i := range res.Events {
-		d := &res.Events[i]
-		if d.Ignored {
-			continue
-		}
-		l.enricher.Apply(&d.Event, &d.Sensitive)
-		l.classifier.Classify(&d.Event, &d.Sensitive)
+// Each is Walk for what a worker reads, where a record may hold ten thousand events: each is handed to take as soon as it is
+// finished, is valid until take returns, and is not in the result. If the result is a reject, what take was given is void.
+func (l *Line) Each(rec *schemas.Record, take func(*schemas.Event)) *schemas.Result {
+	l.taker = take
+	return l.decoder.Each(rec, l.hand)
+}
+
+// finish enriches and classifies an event.
+func (l *Line) finish(d *schemas.Decoded) {
+	if d.Ignored {
+		return
 	}
+	l.enricher.Apply(&d.Event, &d.Sensitive)
+	l.classifier.Classify(&d.Event, &d.Sensitive)
 }
 
 // Why is the evidence behind a walked event's failure, and CostDetail the sum behind its cost; for explain only.

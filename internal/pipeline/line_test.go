@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/tracetally/tracetally/schemas"
 )
@@ -194,7 +195,7 @@ func TestBugThatOneRecordBringsOutSetsItAside(t *testing.T) {
 
 func TestBatchOfBadRecordsIsBounded(t *testing.T) {
 	t.Parallel()
-	b := builder{limit: 10, now: time.Now}
+	b := builder{limit: 10, now: time.Now, room: &room{events: semaphore.NewWeighted(leastBytes)}}
 	b.reset(0)
 	for i := range int64(10) {
 		if b.full() {

@@ -35,7 +35,7 @@ func newServer(cfg Config, registry *prometheus.Registry, ready func(context.Con
 
 // committed tells the metrics of a batch that PostgreSQL acknowledged, and never before: counters are not ahead of the tables.
 func (w *worker) committed(o *offered) {
-	w.metrics.Committed(o.batch.Events, o.outcome.New)
+	w.metrics.Committed(o.batch, o.outcome.New)
 	records, events := o.outcome.Records, o.outcome.Events
 	v := alerts.Verdicts{
 		Counted: records.Counted, Duplicate: records.Duplicate, Late: records.Late,

@@ -11,7 +11,7 @@ import (
 // offered is a batch in the committer's hands.
 type offered struct {
 	batch   *sink.Batch
-	charge  int64
+	lease   lease
 	outcome sink.Outcome
 	err     error
 	done    chan struct{}
@@ -39,20 +39,28 @@ func (p *partition) offer(ctx context.Context) error {
 	if err := p.settle(ctx); err != nil {
 		return err
 	}
-	b := p.builder.batch
-	o := &offered{batch: b, charge: charge(b), done: make(chan struct{})}
-	if err := p.w.budget.Acquire(ctx, o.charge); err != nil {
-		return err
-	}
+	o := &offered{batch: p.builder.batch, lease: p.builder.lease, done: make(chan struct{})}
 	p.pending = o
-	p.builder.limit = p.w.batchLimit() // others may have come or gone
-	p.builder.reset(b.To)
+	p.builder.reset(o.batch.To)
 	p.w.offers.Go(func() {
 		defer close(o.done)
-		defer p.w.budget.Release(o.charge)
-		o.outcome, o.err = p.w.committer.Submit(p.w.commitCtx, b)
+		defer o.lease.end()
+		o.outcome, o.err = p.w.committer.Submit(p.w.commitCtx, o.batch)
+		if o.err != nil {
+			return // the committer may still look at the batch
+		}
+		if !o.outcome.Fenced {
+			p.w.committed(o)
+		}
+		o.batch.Release()
 	})
 	return nil
+}
+
+// offerNow is offer for a batch that is full: the partition has more to read and waits for the commit.
+func (p *partition) offerNow(ctx context.Context) error {
+	p.builder.batch.Urgent = true
+	return p.offer(ctx)
 }
 
 // settle waits for the batch in the committer's hands and draws the consequences of its outcome.
@@ -79,10 +87,8 @@ func (p *partition) settle(ctx context.Context) error {
 
 // committed draws the consequences of an acknowledged batch.
 func (p *partition) committed(o *offered) {
-	p.w.committed(o)
 	p.metrics.Committed(o.batch.To, o.batch.Watermark)
 	p.assigned.Mirror(o.batch.To)
-	p.builder.recycle(o.batch)
 }
 
 // drain commits what is in hand when the walk ends, within the grace that stopping has.
@@ -97,9 +103,4 @@ func (p *partition) drain(ctx context.Context) error {
 		return fmt.Errorf("%w within %v: %w", errUncommitted, p.w.cfg.Drain, err)
 	}
 	return err
-}
-
-// charge is what a batch weighs in the budget of the worker, at least one.
-func charge(b *sink.Batch) int64 {
-	return min(max(int64(b.Weight()), 1), budgetEvents)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tracetally/tracetally/alerts"
 	"github.com/tracetally/tracetally/consumer"
+	"github.com/tracetally/tracetally/schemas"
 	"github.com/tracetally/tracetally/sink"
 )
 
@@ -32,7 +33,8 @@ type partition struct {
 	assigned consumer.Assigned
 	log      *slog.Logger
 	metrics  *alerts.PartitionMetrics
-	line     *Line
+	// line is what the partition decodes with while it has its turn, else nil.
+	line *Line
 
 	reader  *consumer.Reader
 	builder builder
@@ -107,9 +109,10 @@ func (p *partition) own(ctx context.Context) error {
 	}
 	p.log.Info("partition acquired", "next_offset", claim.Next)
 	p.metrics.Committed(claim.Next, time.Time{}) // so that a partition without traffic is not behind
-	p.builder = builder{claim: claim, limit: p.w.batchLimit(), now: p.w.now, last: claim.Anchor}
+	p.builder = builder{claim: claim, room: p.w.room, limit: p.w.cfg.BatchEvents, now: p.w.now, last: claim.Anchor}
 	p.away, p.pending = false, nil // what an earlier ownership left is fenced
 	p.builder.reset(claim.Next)
+	defer func() { p.builder.drop() }()
 	if err = p.position(ctx, claim); err == nil {
 		err = p.loop(ctx)
 	}
@@ -133,7 +136,7 @@ func (p *partition) release(ctx context.Context) {
 
 // loop reads, walks and offers until the context ends.
 func (p *partition) loop(ctx context.Context) error {
-	p.reader = p.w.kafka.Reader(p.assigned.Topic, p.assigned.Partition, p.builder.batch.To)
+	p.read()
 	for ctx.Err() == nil {
 		if err := p.step(ctx); err != nil && ctx.Err() == nil {
 			return err
@@ -142,8 +145,49 @@ func (p *partition) loop(ctx context.Context) error {
 	return nil
 }
 
+// read makes a reader for what comes after the batch in hand.
+func (p *partition) read() {
+	p.reader = p.w.kafka.Reader(p.assigned.Topic, p.assigned.Partition, p.builder.batch.To)
+	p.reader.Before = p.turn
+}
+
+// turn waits for the partition's turn, before the reader takes memory for what it fetches or unpacks. What is in hand is
+// offered when it is due, turn or not: others may wait for its memory.
+func (p *partition) turn(ctx context.Context) error {
+	for p.line == nil {
+		var due <-chan time.Time
+		if !p.builder.empty() {
+			timer := time.NewTimer(p.builder.left(p.w.cfg.BatchAge))
+			defer timer.Stop()
+			due = timer.C
+		}
+		select {
+		case p.line = <-p.w.room.lines:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-due:
+			if err := p.offer(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// turnOver lets another partition have its turn.
+func (p *partition) turnOver() {
+	if p.line != nil {
+		p.line.Release()
+		p.w.room.lines <- p.line
+		p.line = nil
+	}
+	p.reader.Release()
+}
+
 // step reads the next range, walks it, and offers the batch if it is due.
 func (p *partition) step(ctx context.Context) error {
+	p.reader.FetchBytes = fetchShare(p.w.cfg.Kafka.FetchBytes, p.w.partitions.Load())
+	defer p.turnOver()
 	chunk, err := p.reader.Next(ctx)
 	var outside *consumer.OutOfRange
 	atEnd := false
@@ -183,17 +227,15 @@ func (p *partition) chunk(ctx context.Context, c *consumer.Chunk) error {
 			p.builder.bad(bad[0])
 			bad = bad[1:]
 		}
-		res := p.line.Walk(rec)
-		if res.Bug != "" {
-			p.log.Error("decoder went wrong, record set aside", "offset", rec.Offset, "at", res.Bug)
+		if err := p.record(ctx, rec); err != nil {
+			return err
 		}
-		p.builder.record(rec, res)
-		if i == len(c.Records)-1 || p.builder.full() {
+		full := p.builder.full()
+		if i == len(c.Records)-1 || full {
 			p.builder.anchor(rec)
 		}
-		if p.builder.full() {
-			p.builder.batch.Urgent = true
-			if err := p.offer(ctx); err != nil {
+		if full && i < len(c.Records)-1 {
+			if err := p.offerNow(ctx); err != nil {
 				return err
 			}
 		}
@@ -204,12 +246,32 @@ func (p *partition) chunk(ctx context.Context, c *consumer.Chunk) error {
 	p.builder.advance(c.To)
 	p.builder.batch.LeaderEpoch = max(p.builder.batch.LeaderEpoch, c.LeaderEpoch)
 	p.metrics.Fetched(c.HighWatermark)
-	p.line.Release()
-	p.reader.Release()
+	p.turnOver() // whatever waits now waits without the chunk
 	if p.builder.full() {
-		p.builder.batch.Urgent = true
-		return p.offer(ctx)
+		return p.offerNow(ctx)
 	}
+	return nil
+}
+
+// record walks one record into the batch.
+func (p *partition) record(ctx context.Context, rec *schemas.Record) error {
+	if err := p.builder.lease.begin(ctx); err != nil {
+		return err
+	}
+	var stopped error
+	res := p.line.Each(rec, func(e *schemas.Event) {
+		if stopped == nil {
+			stopped = p.builder.add(ctx, rec.Offset, e)
+		}
+	})
+	if stopped != nil { // the record is not whole, and is read again
+		p.builder.batch.Drop(rec.Offset)
+		return stopped
+	}
+	if res.Bug != "" {
+		p.log.Error("decoder went wrong, record set aside", "offset", rec.Offset, "at", res.Bug)
+	}
+	p.builder.record(rec, res)
 	return nil
 }
 
@@ -219,7 +281,7 @@ func (p *partition) returned(ctx context.Context) error {
 		return err
 	}
 	p.away = false
-	p.reader = p.w.kafka.Reader(p.assigned.Topic, p.assigned.Partition, p.builder.batch.To)
+	p.read()
 	return nil
 }
 

@@ -85,7 +85,7 @@ func (p *partition) outOfRange(ctx context.Context, o *consumer.OutOfRange) erro
 	if err := p.within(ctx, o.Log); err != nil {
 		return err
 	}
-	p.reader = p.w.kafka.Reader(p.assigned.Topic, p.assigned.Partition, p.builder.batch.To)
+	p.read()
 	return nil
 }
 

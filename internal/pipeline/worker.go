@@ -11,7 +11,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/sync/semaphore"
 
 	"github.com/tracetally/tracetally/alerts"
 	"github.com/tracetally/tracetally/classify"
@@ -19,10 +18,8 @@ import (
 	"github.com/tracetally/tracetally/sink"
 )
 
-// budgetEvents bounds the events that all partitions together have in the committer's hands, and about as many are being
-// prepared meanwhile. An event takes about 1.8 KB with its strings, so the two are some 45 MB, and twice that with what
-// the garbage collector has not yet taken. Twice the budget was 15 % faster at 1 KB and took 70 MB more (make bench).
-const budgetEvents = 12_000
+// commitEvents is how many events make a commit that waits for no more.
+const commitEvents = 6_000
 
 // commitGrace bounds the last commit after the partitions have used up their own grace: stopping takes little longer than
 // Config.Drain when PostgreSQL does not answer.
@@ -38,8 +35,8 @@ type worker struct {
 	kafka     *consumer.Client
 	committer *sink.Committer
 	metrics   *alerts.Metrics
-	budget    *semaphore.Weighted
-	// partitions is how many are assigned now; they share the budget for what they prepare, too.
+	room      *room
+	// partitions is how many are assigned now; they share what may be fetched.
 	partitions atomic.Int64
 	// retryPause is how long a partition rests after it was fenced or failed.
 	retryPause time.Duration
@@ -57,6 +54,10 @@ func Run(ctx context.Context, cfg Config, rules *classify.Classifier) error {
 	metrics, err := newMetrics(cfg, registry)
 	if err != nil {
 		return fmt.Errorf("set up metrics: %w", err)
+	}
+	room, err := newRoom(cfg.MemoryLimit, cfg.Line, rules)
+	if err != nil {
+		return err
 	}
 	cfg.Sink.Retried = metrics.CommitRetried
 	store, err := sink.Open(ctx, cfg.Sink)
@@ -81,10 +82,10 @@ func Run(ctx context.Context, cfg Config, rules *classify.Classifier) error {
 	}
 	w := &worker{
 		cfg: cfg, log: cfg.Logger, now: time.Now, rules: rules, store: store, kafka: kafka, metrics: metrics,
-		budget: semaphore.NewWeighted(budgetEvents), retryPause: time.Second,
+		room: room, retryPause: time.Second,
 	}
 	w.committer = sink.NewCommitter(store, sink.CommitterConfig{
-		Interval: cfg.CommitInterval, MaxEvents: budgetEvents / 2, Grace: commitGrace, Observe: w.observe,
+		Interval: cfg.CommitInterval, MaxEvents: commitEvents, Grace: commitGrace, Observe: w.observe,
 	})
 	return w.run(ctx, server)
 }
@@ -138,22 +139,12 @@ func (w *worker) alive(err error) error {
 // assigned walks one partition for the length of an assignment.
 func (w *worker) assigned(ctx context.Context, a consumer.Assigned) {
 	log := w.log.With("topic", a.Topic, "partition", a.Partition)
-	line, err := NewLine(w.cfg.Line, w.rules)
-	if err != nil {
-		w.stop(err)
-		return
-	}
 	w.partitions.Add(1)
 	defer w.partitions.Add(-1)
-	p := &partition{w: w, assigned: a, log: log, metrics: w.metrics.Partition(a.Topic, a.Partition), line: line}
+	p := &partition{w: w, assigned: a, log: log, metrics: w.metrics.Partition(a.Topic, a.Partition)}
 	if err := p.walk(ctx); err != nil {
 		w.stop(fmt.Errorf("%s/%d: %w", a.Topic, a.Partition, err))
 	}
-}
-
-// batchLimit is how many events a partition gathers before it offers them: its share of the budget, at most BatchEvents.
-func (w *worker) batchLimit() int {
-	return max(1, min(w.cfg.BatchEvents, budgetEvents/int(max(1, w.partitions.Load()))))
 }
 
 // fatal tells whether an error must stop the worker loudly: a bug that the database refused, tables of another version, or

@@ -1,0 +1,124 @@
+package pipeline
+
+import (
+	"context"
+	"runtime"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/tracetally/tracetally/classify"
+	"github.com/tracetally/tracetally/sink"
+)
+
+// How a worker's memory is divided, measured on Linux with Go 1.26 (make bench):
+const (
+	// baseBytes is what a worker holds that reads nothing: the program itself, its rules and prices.
+	baseBytes = 56 << 20
+	// leastBytes is the least that batches are given, whatever the limit: less would only be slow.
+	leastBytes = 8 << 20
+	// stepBytes is how much a batch takes of the room at a time.
+	stepBytes = 64 << 10
+	// fetchedBytes is what all partitions together may have fetched and not yet unpacked: each asks for its share.
+	fetchedBytes = 8 << 20
+	// leastFetch is the least that a partition asks for; a batch that is larger comes whole all the same.
+	leastFetch = 8 << 10
+	// recordBytes is how much one record may take beyond what the room has left, as nothing can be offered in its middle.
+	recordBytes = 512 << 10
+)
+
+// chunksAtOnce is how many partitions may unpack and decode at a time. The others wait for their turn with no more in hand
+// than what they fetched: more than the cores would only take memory, a few MiB each.
+func chunksAtOnce() int { return min(runtime.GOMAXPROCS(0)+2, 8) }
+
+// room is the memory that the partitions of a worker share. Three things are bounded:
+//
+//   - what batches hold, offered or being built (events): it is taken in steps while they grow
+//   - how many partitions have a chunk of the log in hand: as many as there are lines
+//   - how many have a record of so many events that it alone needs more than is left (large): one, from there until the
+//     batch with that record is committed
+//
+// Nothing is waited for in vain. A batch that was offered leaves when PostgreSQL answers, and that waits for nobody. A batch
+// that is being built is offered after BatchAge at the latest, whatever its partition waits for; only who has no batch waits
+// for events; and a batch that was enlarged is offered without waiting for anything else.
+type room struct {
+	memory sink.Memory
+	events *semaphore.Weighted
+	large  *semaphore.Weighted
+	lines  chan *Line
+}
+
+// newRoom divides a limit on the memory of the whole process.
+func newRoom(limit int64, cfg LineConfig, rules *classify.Classifier) (*room, error) {
+	r := &room{
+		// The rest is for chunks, for what a commit sends, and for what the garbage collector has not taken yet.
+		events: semaphore.NewWeighted(max(leastBytes, (limit-baseBytes)/3)),
+		large:  semaphore.NewWeighted(1),
+		lines:  make(chan *Line, chunksAtOnce()),
+	}
+	for range cap(r.lines) {
+		line, err := NewLine(cfg, rules)
+		if err != nil {
+			return nil, err
+		}
+		r.lines <- line
+	}
+	return r, nil
+}
+
+// fetchShare is how much a partition asks for at a time if there are so many.
+func fetchShare(most int32, partitions int64) int32 {
+	return min(most, int32(max(leastFetch, fetchedBytes/max(1, partitions))))
+}
+
+// lease is what one batch has taken of the room.
+type lease struct {
+	room  *room
+	held  int64
+	large bool
+}
+
+// covers tells whether the lease is enough for so many bytes, taking more if that can be had at once.
+func (l *lease) covers(bytes int) bool {
+	for !l.large && int64(bytes) > l.held {
+		if !l.room.events.TryAcquire(stepBytes) {
+			return false
+		}
+		l.held += stepBytes
+	}
+	return true
+}
+
+// begin waits for the first step of a batch.
+func (l *lease) begin(ctx context.Context) error {
+	if l.held > 0 || l.large {
+		return nil
+	}
+	if err := l.room.events.Acquire(ctx, stepBytes); err != nil {
+		return err
+	}
+	l.held = stepBytes
+	return nil
+}
+
+// enlarge waits until this is the one batch that may go beyond the room.
+func (l *lease) enlarge(ctx context.Context) error {
+	if l.large {
+		return nil
+	}
+	if err := l.room.large.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	l.large = true
+	return nil
+}
+
+// end gives everything back.
+func (l *lease) end() {
+	if l.held > 0 {
+		l.room.events.Release(l.held)
+	}
+	if l.large {
+		l.room.large.Release(1)
+	}
+	l.held, l.large = 0, false
+}
