@@ -1,6 +1,9 @@
 package schemas
 
-import "strconv"
+import (
+	"bytes"
+	"strconv"
+)
 
 // UsagePrefix begins the keys of CostInputs that were taken from the provider's raw usage object ($ai_usage), for example
 // "usage.prompt_tokens_details.cached_tokens" or, in a list, "usage.promptTokensDetails.0.modality".
@@ -66,7 +69,8 @@ func (d *Decoder) leaf(s *scanner, counts bool) {
 	}
 }
 
-// usageValue is the literal of a leaf: a number, a truth value or a short identifier.
+// usageValue is the literal of a leaf: a number, a truth value, or where a word means something a short identifier. Any
+// other text is no count and not kept.
 func (d *Decoder) usageValue(v value) string {
 	switch v.kind {
 	case jsonTrue:
@@ -77,7 +81,19 @@ func (d *Decoder) usageValue(v value) string {
 	if n, ok := d.literal(v); ok && n[0] != '-' {
 		return d.arena.text(n)
 	}
+	if !usageWord(d.usage) {
+		return InvalidInput
+	}
 	return d.inputValue(v, true)
+}
+
+// usageWord tells whether a leaf is a word: a tier, a speed, a region, or what its neighbour counts tokens of.
+func usageWord(path []byte) bool {
+	switch string(path[bytes.LastIndexByte(path, '.')+1:]) {
+	case "service_tier", "speed", "inference_geo", "search_context_size", "modality":
+		return true
+	}
+	return false
 }
 
 // alwaysUsed are the leaves that matter even beside the event's own counts.

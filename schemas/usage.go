@@ -83,10 +83,17 @@ func (d *Decoder) host(url []byte) string {
 	}
 	start := len(d.scratch)
 	for _, c := range url {
+		if !hostByte(c) {
+			return "" // a text in the place of a URL
+		}
 		d.scratch = append(d.scratch, lower(c))
 	}
 	var odd Warnings // of a host that is none: it decides nothing, and the URL is not kept
 	return d.names.text(d.tidy(d.scratch[start:len(d.scratch):len(d.scratch)], true, &odd))
+}
+
+func hostByte(c byte) bool {
+	return c-'0' <= 9 || lower(c) >= 'a' && lower(c) <= 'z' || c == '.' || c == '-' || c == '_' || c == ':' || c == '[' || c == ']'
 }
 
 // reported is the producer's own figure: the total, else the sum of its parts if both sides are there.

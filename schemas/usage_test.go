@@ -54,9 +54,9 @@ func TestUnusableCostInputsAreMarkedAndNotDropped(t *testing.T) {
 
 func TestRawUsageIsFlattened(t *testing.T) {
 	const usage = `"$ai_usage":{"prompt_tokens":2006,"prompt_tokens_details":{"cached_tokens":1920},"service_tier":"standard","is_byok":false,"batched":true,` +
-		`"promptTokensDetails":[{"modality":"TEXT","tokenCount":46}],"cost":"0.5","note":"words of a user, not a tier","empty":null}`
+		`"promptTokensDetails":[{"modality":"TEXT","tokenCount":46}],"cost":"0.5","note":"words of a user, not a tier","tone":"gloomy","empty":null}`
 	const full = "usage.batched=true usage.cost=0.5 usage.is_byok=false usage.note=! usage.promptTokensDetails.0.modality=TEXT usage.promptTokensDetails.0.tokenCount=46 " +
-		"usage.prompt_tokens=2006 usage.prompt_tokens_details.cached_tokens=1920 usage.service_tier=standard"
+		"usage.prompt_tokens=2006 usage.prompt_tokens_details.cached_tokens=1920 usage.service_tier=standard usage.tone=!"
 	if got := extra(decodeProps(t, "$ai_generation", usage).Event.Usage); got != full {
 		t.Errorf("got  %s\nwant %s", got, full)
 	}
@@ -107,6 +107,7 @@ func TestOnlyTheHostOfABaseURLIsKept(t *testing.T) {
 	for url, want := range map[string]string{
 		"https://api.openai.com/v1": "api.openai.com", "https://User:s3cret@OpenRouter.AI:443/api?key=k#f": "openrouter.ai",
 		"api.openai.com/v1": "api.openai.com", "http://[::1]:8080/": "[::1]", "http://[fe80::1]/": "[fe80::1]", "": "", "http://a@b@c/": "c", `http:\\host\path`: "http",
+		"please tell me": "", "https://what a host/": "", "https://höst/": "",
 	} {
 		if got := decodeProps(t, "$ai_generation", `"$ai_base_url":`+jsonText(url)).Event.Usage.BaseURLHost; got != want {
 			t.Errorf("%s: %q, want %q", url, got, want)
