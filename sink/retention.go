@@ -131,6 +131,9 @@ func (r *Retention) Run(ctx context.Context) {
 }
 
 func (r *Retention) tell(state RetentionState, err error) {
+	if errors.As(err, new(*inTheWay)) {
+		return // said with how long it was waited for
+	}
 	text := ""
 	if err != nil {
 		text = err.Error()
@@ -162,7 +165,16 @@ func (r *Retention) Pass(ctx context.Context) (state RetentionState, err error) 
 	if state.Worked {
 		err = p.work(ctx)
 	}
-	return state, errors.Join(err, p.look(ctx))
+	return state, errors.Join(advised(err), p.look(ctx))
+}
+
+// advised adds how to mend a login that may not do this: the worker's own is the default, and may not.
+func advised(err error) error {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && pg.Code == "42501" {
+		return fmt.Errorf("%w: give --retention-postgres-url a login that is a member of %s", err, RoleRetention)
+	}
+	return err
 }
 
 // retentionTimeout is less than the lock_timeout of commits: whatever retention locks while it waits for something else, a

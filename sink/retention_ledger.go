@@ -36,14 +36,11 @@ type inTheWay struct {
 	partition string
 	waited    time.Duration
 	pids      []int32
-	err       error
 }
 
 func (e *inTheWay) Error() string {
 	return fmt.Sprintf("partition %s waits for transactions that began before (pids %v)", e.partition, e.pids)
 }
-
-func (e *inTheWay) Unwrap() error { return e.err }
 
 // ledger detaches and drops every partition that lies wholly before the horizon, oldest first. What an earlier pass left
 // half done, because it was killed or cancelled, comes first: PostgreSQL has at most one detach pending at a time.
@@ -134,33 +131,58 @@ where a.locktype = 'relation' and a.relation = $1 and a.database = (select oid f
 	return pids, doing("look for users of a partition", err)
 }
 
-// finalize ends a detach that was cut short. Unlike the detach it holds up new partitions while it waits, so it does not
-// wait long.
+// finalize holds up new partitions while it waits for the transactions that began before it, of whatever table; and where one
+// of them is about to make a partition, the two wait for each other. So it waits for less than a server takes to look for
+// deadlocks (1 s), and tries a few times. Only what has been pending for long is worth a longer try: a commit that is then
+// told of a deadlock is tried again.
+const (
+	finalizeWait  = 500 * time.Millisecond
+	finalizeTries = 4
+	finalizeLong  = 3 * time.Second
+	pendingLong   = 10 * time.Minute
+)
+
+// finalize ends a detach that was cut short.
 func (p *pass) finalize(ctx context.Context) error {
 	const ask = `
 with part as (` + ledgerPartitions + `)
-select part.name, part.relation, part.upper
+select part.name, part.relation, part.upper, now() - t.marked_at > $1
 from part
 join tracetally.retired_partition t on t.name = part.name and t.relation = part.relation
 where part.pending`
-	pending, err := p.list(ctx, ask)
+	var l ledgerPartition
+	var long bool
+	err := p.conn.QueryRow(ctx, ask, pendingLong).Scan(&l.name, &l.relation, &l.upper, &long)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return doing("look for a pending detach", err)
+	}
+	wait := finalizeWait
+	if long {
+		wait = finalizeLong
+	}
+	statement := `alter table tracetally.ledger detach partition ` + l.ident() + ` finalize`
+	began := time.Now()
+	var way *inTheWay
+	for range finalizeTries {
+		if err = p.patiently(ctx, l, wait, wait, statement); !errors.As(err, &way) {
+			break
+		}
+		way.waited = time.Since(began)
+		if stop := pause(ctx, finalizeWait); stop != nil { // whoever stood behind it goes first
+			return stop
+		}
+	}
 	if err != nil {
 		return err
 	}
-	for _, l := range pending {
-		statement := `alter table tracetally.ledger detach partition ` + l.ident() + ` finalize`
-		if err := p.patiently(ctx, l, retentionTimeout, retentionTimeout, statement); err != nil {
-			return err
-		}
-		if err := p.dropDetached(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
+	return p.dropDetached(ctx)
 }
 
-// patiently runs a statement that waits for others, each of them for at most lock and all together for at most total. What
-// is in the way is said with how long it was waited for.
+// patiently runs a statement that waits for others, each of them for at most lock and all together for at most total. If it
+// had to give up the error is an *inTheWay.
 func (p *pass) patiently(ctx context.Context, l ledgerPartition, lock, total time.Duration, statement string) error {
 	const set = `select set_config('lock_timeout', $1, false), set_config('statement_timeout', $2, false)`
 	if _, err := p.conn.Exec(ctx, set, millis(lock), millis(total)); err != nil {
@@ -169,23 +191,22 @@ func (p *pass) patiently(ctx context.Context, l ledgerPartition, lock, total tim
 	began := time.Now()
 	_, err := p.conn.Exec(ctx, statement)
 	waited := time.Since(began)
+	if err != nil && p.conn.IsClosed() {
+		return doing("detach a partition of the ledger", err)
+	}
+	if _, err := p.conn.Exec(ctx, set, millis(retentionTimeout), sessionSettings()["statement_timeout"]); err != nil {
+		return doing("set timeouts", err)
+	}
 	var pg *pgconn.PgError
-	if !errors.As(err, &pg) {
-		if err == nil {
-			_, err = p.conn.Exec(ctx, set, millis(retentionTimeout), sessionSettings()["statement_timeout"])
-		}
+	if !errors.As(err, &pg) || !gaveUp[pg.Code] {
 		return doing("detach a partition of the ledger", err)
 	}
-	// Whatever the error, the session goes on.
-	_, _ = p.conn.Exec(ctx, set, millis(retentionTimeout), sessionSettings()["statement_timeout"])
-	if pg.Code != "55P03" && pg.Code != "57014" { // neither lock_timeout nor statement_timeout
-		return doing("detach a partition of the ledger", err)
-	}
-	pids, _ := p.users(ctx)
-	p.cfg.Logger.Warn("partition of the ledger waits for transactions that began before, tried again later",
-		"partition", l.name, "waited", waited, "pids", pids)
-	return &inTheWay{partition: l.name, waited: waited, pids: pids, err: safe(err)}
+	pids, err := p.users(ctx)
+	return errors.Join(&inTheWay{partition: l.name, waited: waited, pids: pids}, err)
 }
+
+// gaveUp are the SQLSTATEs of a wait that was cut short: lock_timeout, statement_timeout, deadlock.
+var gaveUp = map[string]bool{"55P03": true, "57014": true, "40P01": true}
 
 // users are the other sessions that hold a lock on the ledger now.
 func (p *pass) users(ctx context.Context) ([]int32, error) {

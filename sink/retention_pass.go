@@ -28,8 +28,13 @@ func (p *pass) work(ctx context.Context) error {
 	if err := p.reach("horizon read"); err != nil {
 		return err
 	}
-	err := errors.Join(p.ledger(ctx, *horizon), p.rollups(ctx, *horizon))
-	if err != nil {
+	err := p.ledger(ctx, *horizon)
+	var way *inTheWay
+	if errors.As(err, &way) {
+		p.cfg.Logger.Warn("partition of the ledger waits for transactions that began before, tried again later",
+			"partition", way.partition, "waited", way.waited.Round(time.Millisecond), "pids", way.pids)
+	}
+	if err := errors.Join(err, p.rollups(ctx, *horizon)); err != nil {
 		return err
 	}
 	return p.succeed(ctx)
