@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/tracetally/tracetally/internal/secret"
@@ -68,6 +69,7 @@ func (a access) poolConfig() (*pgxpool.Config, error) {
 			e.tls.MinVersion = tls.VersionTLS12
 		}
 	}
+	cfg.ValidateConnect = writable
 	pc.BeforeConnect = a.withPassword
 	return pc, nil
 }
@@ -97,6 +99,14 @@ func (a access) readPassword() (secret.Secret, error) {
 		return password, fmt.Errorf("postgres-password-file: %w", err)
 	}
 	return password, nil
+}
+
+// writable refuses a server that takes no writes, so that of several hosts the one that does is found.
+func writable(ctx context.Context, conn *pgconn.PgConn) error {
+	if err := pgconn.ValidateConnectTargetSessionAttrsReadWrite(ctx, conn); err != nil {
+		return fmt.Errorf("%w: %w", ErrReadOnly, err)
+	}
+	return nil
 }
 
 // endpoint is one of the servers that a URL names, and how it is spoken to.

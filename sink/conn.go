@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
@@ -42,7 +41,6 @@ func openPool(ctx context.Context, cfg Config) (*pgxpool.Pool, error) {
 	pc.MaxConnLifetimeJitter = connLife / 10
 	pc.ConnConfig.ConnectTimeout = 10 * time.Second
 	maps.Copy(pc.ConnConfig.RuntimeParams, sessionSettings())
-	pc.ConnConfig.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	pc.AfterConnect = prepareConn
 	return pgxpool.NewWithConfig(ctx, pc)
 }

@@ -43,6 +43,8 @@ func remedyFor(err error) string {
 	var dns *net.DNSError
 	var dial *net.OpError
 	switch {
+	case errors.Is(err, ErrReadOnly):
+		return "the server takes no writes (a standby, or default_transaction_read_only): name the primary, or all hosts, in postgres-url"
 	case errors.As(err, &dns):
 		return "the host name is not known: check postgres-url and the name server"
 	case errors.As(err, &dial) && dial.Op == "dial":

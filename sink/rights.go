@@ -29,19 +29,19 @@ func writerNeeds() (relations map[string]string, functions, types []string) {
 func (s *Store) rights(ctx context.Context) error {
 	const ask = `
 with need (name, privilege, has) as (
-    select u.name, u.privilege, has_any_column_privilege(c.oid, u.privilege)
+    select 'table tracetally.' || u.name, u.privilege, has_any_column_privilege(c.oid, u.privilege)
     from unnest($1::text[], $2::text[]) u (name, privilege)
     join pg_class c on c.relname = u.name and c.relnamespace = to_regnamespace('tracetally')
     union all
-    select p.proname, 'execute', has_function_privilege(p.oid, 'execute')
+    select 'function tracetally.' || p.proname, 'execute', has_function_privilege(p.oid, 'execute')
     from pg_proc p
     where p.proname = any ($3) and p.pronamespace = to_regnamespace('tracetally')
     union all
-    select t.typname, 'usage', has_type_privilege(t.oid, 'usage')
+    select 'type tracetally.' || t.typname, 'usage', has_type_privilege(t.oid, 'usage')
     from pg_type t
     where t.typname = any ($4) and t.typnamespace = to_regnamespace('tracetally')
     union all
-    select n.nspname, 'usage', has_schema_privilege(n.oid, 'usage')
+    select 'schema ' || n.nspname, 'usage', has_schema_privilege(n.oid, 'usage')
     from pg_namespace n
     where n.nspname = 'tracetally'
 )
@@ -62,10 +62,10 @@ from need`
 		return doing("ask for the rights of the login", err)
 	}
 	remedy := "grant " + RoleWriter + " to " + login
-	if member {
-		remedy = "tracetally migrate, which gives them to " + RoleWriter // they were taken away, or the schema is older
+	if member { // someone took away what migrations gave
+		remedy = "grant " + missing[0] + " to " + RoleWriter
 	}
-	return fmt.Errorf("%w: %s misses %s; run: %s", ErrRights, login, few(missing), remedy)
+	return fmt.Errorf("%w: %s misses %s; let the owner of the database run: %s;", ErrRights, login, few(missing), remedy)
 }
 
 // few keeps a line short that names many things.

@@ -98,7 +98,7 @@ where rolname = any ($1)`
 	}
 	for _, statement := range missing {
 		if err := try(ctx, tx, statement); denied(err) {
-			return fmt.Errorf("%w: it may not create roles; let a superuser run once: %s", ErrRoles, strings.Join(missing, " "))
+			return fmt.Errorf("%w: it may not create roles; let a superuser run: %s", ErrRoles, strings.Join(missing, " "))
 		} else if err != nil {
 			return doing("create the roles", err)
 		}
@@ -114,7 +114,7 @@ func joinOwner(ctx context.Context, tx pgx.Tx) error {
 		err = try(ctx, tx, become)
 	}
 	if denied(err) {
-		return needs(ctx, tx, "it is no member of tracetally_owner", "grant tracetally_owner to %s;")
+		return notOwner(ctx, tx)
 	}
 	if err != nil {
 		return doing("become tracetally_owner", err)
@@ -136,7 +136,7 @@ func createSchema(ctx context.Context, tx pgx.Tx) error {
 		const create = `create schema tracetally authorization tracetally_owner`
 		err := try(ctx, tx, create)
 		if denied(err) {
-			return needs(ctx, tx, "it may not create a schema", "grant tracetally_owner to %s; "+create+"; in this database, as its owner")
+			return fmt.Errorf("%w: it may not create a schema; let the owner of the database, as superuser or member of tracetally_owner, run: %s;", ErrRoles, create)
 		}
 		return doing("create schema tracetally", err)
 	}
@@ -181,13 +181,13 @@ func try(ctx context.Context, tx pgx.Tx, statement string) error {
 	})
 }
 
-// needs is ErrRoles with the name of the login in its statement.
-func needs(ctx context.Context, tx pgx.Tx, what, statement string) error {
+// notOwner is ErrRoles with the name of the login in its statement.
+func notOwner(ctx context.Context, tx pgx.Tx) error {
 	var login string
 	if err := tx.QueryRow(ctx, `select quote_ident(session_user)`).Scan(&login); err != nil {
 		return doing("ask for the login's name", err)
 	}
-	return fmt.Errorf("%w: %s; run: "+statement, ErrRoles, what, login)
+	return fmt.Errorf("%w: it is no member of %s; let a superuser run: grant %s to %s;", ErrRoles, RoleOwner, RoleOwner, login)
 }
 
 func denied(err error) bool {

@@ -64,7 +64,8 @@ select pg_is_in_recovery() or current_setting('transaction_read_only') = 'on',
 		return cmp.Or(s.rights(ctx), doing("ask whether postgres is ready", err))
 	case err != nil:
 		return doing("ask whether postgres is ready", err)
-	case readOnly:
+	case readOnly: // a primary that was demoted: another of the hosts may take writes by now
+		s.pool.Reset()
 		return ErrReadOnly
 	case version != SchemaVersion():
 		return fmt.Errorf("%w: found %d, need %d", ErrSchemaVersion, version, SchemaVersion())
