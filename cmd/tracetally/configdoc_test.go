@@ -27,7 +27,10 @@ same. The command line wins over the environment, the environment over the file.
 
 In the file, ` + "`topics`" + ` may be a list of names or a mapping from a name to what the topic's events lack:
 
-    brokers: kafka-1:9092,kafka-2:9092
+    brokers: kafka-1:9093,kafka-2:9093
+    kafka_sasl: SCRAM-SHA-512
+    kafka_user: tracetally
+    kafka_password_file: /run/secrets/kafka
     topics:
       events_plugin_ingestion_ai: {environment: production, service: chat}
       llm_events: {format: posthog_event, provider: openai, latency_unit: ms}
@@ -36,7 +39,8 @@ In the file, ` + "`topics`" + ` may be a list of names or a mapping from a name 
     hash_key_file: /run/secrets/hash_key
 
 Secrets are read from files or the environment only: the password of PostgreSQL (--postgres-password-file, PGPASSFILE, or in
-TRACETALLY_POSTGRES_URL) and the key for hashes (--hash-key-file or TRACETALLY_HASH_KEY). They are never printed.
+TRACETALLY_POSTGRES_URL), that of Kafka (--kafka-password-file or TRACETALLY_KAFKA_PASSWORD) and the key for hashes
+(--hash-key-file or TRACETALLY_HASH_KEY). They are never printed. docs/access.md says how to reach Kafka and PostgreSQL.
 `)
 	for _, node := range parser.Model.Children {
 		fmt.Fprintf(&b, "\n## tracetally %s\n\n%s\n\n", node.Name, node.Help)

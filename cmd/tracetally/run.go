@@ -20,21 +20,41 @@ import (
 
 // postgresFlags say how to reach PostgreSQL.
 type postgresFlags struct {
-	PostgresURL          string `name:"postgres-url" help:"PostgreSQL, as postgres://user@host:5432/database. Put the password into --postgres-password-file, PGPASSFILE or TRACETALLY_POSTGRES_URL, not here: a command line is visible to others." placeholder:"URL"`
-	PostgresPasswordFile string `help:"File that holds the password of PostgreSQL. It is read again for each connection: a new password needs no restart." placeholder:"FILE" type:"existingfile"`
-	PostgresPlaintext    bool   `help:"Permit an sslmode that does not prove who the server is (disable, allow, prefer, require) to a PostgreSQL that is not on this machine. Without it the default is verify-full; sslrootcert=FILE in the URL names its CA."`
+	PostgresURL          secret.Secret `name:"postgres-url" help:"PostgreSQL, as postgres://user@host:5432/database. Put the password into --postgres-password-file, PGPASSFILE or TRACETALLY_POSTGRES_URL, not here: a command line is visible to others." placeholder:"URL"`
+	PostgresPasswordFile string        `help:"File that holds the password of PostgreSQL. It is read again for each connection: a new password needs no restart." placeholder:"FILE" type:"existingfile"`
+	PostgresPlaintext    bool          `help:"Permit an sslmode that does not prove who the server is (disable, allow, prefer, require) to a PostgreSQL that is not on this machine. Without it the default is verify-full; sslrootcert=FILE in the URL names its CA."`
 }
 
 // sink is how to reach PostgreSQL. It looks at the URL, which must not be printed, no more than to say what is wrong with it.
 func (f *postgresFlags) sink() (sink.Config, error) {
-	if f.PostgresURL == "" {
+	text := f.PostgresURL.Reveal()
+	if text == "" {
 		return sink.Config{}, errors.New("postgres-url: required, for example postgres://tracetally@127.0.0.1:5432/tracetally")
 	}
-	if !strings.HasPrefix(f.PostgresURL, "postgres://") && !strings.HasPrefix(f.PostgresURL, "postgresql://") {
+	if !strings.HasPrefix(text, "postgres://") && !strings.HasPrefix(text, "postgresql://") {
 		return sink.Config{}, errors.New("postgres-url: must look like postgres://user@host:5432/database") // not what it looks like: it may be a password
 	}
-	cfg := sink.Config{URL: secret.New(f.PostgresURL), Password: secret.Source{File: f.PostgresPasswordFile}, Plaintext: f.PostgresPlaintext}
+	if passwordIn(text) && onCommandLine(text) {
+		return sink.Config{}, errors.New("postgres-url: its password is on the command line, where every user of this machine can read it: " +
+			"put it into --postgres-password-file or PGPASSFILE, or the URL into TRACETALLY_POSTGRES_URL")
+	}
+	cfg := sink.Config{URL: f.PostgresURL, Password: secret.Source{File: f.PostgresPasswordFile}, Plaintext: f.PostgresPlaintext}
 	return cfg, cfg.Validate()
+}
+
+// passwordIn tells whether a URL has a password in it. One that cannot be read may have.
+func passwordIn(text string) bool {
+	u, err := url.Parse(text)
+	if err != nil {
+		return true
+	}
+	_, has := u.User.Password()
+	return has || u.Query().Has("password")
+}
+
+// onCommandLine tells whether a value stands in the arguments of this process.
+func onCommandLine(value string) bool {
+	return slices.ContainsFunc(os.Args, func(arg string) bool { return strings.HasSuffix(arg, value) })
 }
 
 // logFlags say how much is logged, and how.
@@ -106,22 +126,7 @@ func (c *runCmd) Run(ctx context.Context, std *streams, file *configFile) error 
 	cfg.Line = line
 	cfg.Logger = c.logger(std)
 	cfg.Kafka.Logger, cfg.Sink.Logger = cfg.Logger, cfg.Logger
-	if u, err := url.Parse(c.PostgresURL); err == nil && onCommandLine(c.PostgresURL) && u.User != nil {
-		if _, has := u.User.Password(); has {
-			cfg.Logger.Warn("the password of PostgreSQL is on the command line, where every user of this machine can read it")
-		}
-	}
 	return pipeline.Run(ctx, cfg, rules)
-}
-
-// onCommandLine tells whether a value stands in the arguments of this process.
-func onCommandLine(value string) bool {
-	for _, arg := range os.Args {
-		if strings.HasSuffix(arg, value) {
-			return true
-		}
-	}
-	return false
 }
 
 // config checks the flags that are the worker's own, all at once, in the user's words.
