@@ -86,7 +86,7 @@ func TestNotReadyWhilePostgresTakesNoWrites(t *testing.T) {
 // eachNewConnection makes the database read-only or not, and breaks the connections that do not know it yet.
 func (r *rig) eachNewConnection(readOnly string) {
 	r.t.Helper()
-	conn, err := pgx.Connect(r.t.Context(), r.url)
+	conn, err := pgx.Connect(r.t.Context(), r.super)
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -39,10 +39,11 @@ const patience = 3 * time.Minute
 type rig struct {
 	t     *testing.T
 	kafka *kafkatest.Cluster
-	url   string
-	db    *pgxpool.Pool
-	rules *classify.Classifier
-	book  *enrich.Book
+	// url is the worker's, who is a member of tracetally_writer and nothing else; super and db are the superuser's.
+	url, super string
+	db         *pgxpool.Pool
+	rules      *classify.Classifier
+	book       *enrich.Book
 }
 
 // newRig has topics that no other test names; the Kafka is the one that the environment asks for.
@@ -54,13 +55,14 @@ func newRig(t *testing.T, topics map[string]int32) *rig {
 func newRigOn(t *testing.T, cfg kafkatest.Config) *rig {
 	t.Helper()
 	cfg.MaxMessageBytes = 16 << 20
-	r := &rig{t: t, kafka: kafkatest.Either(t, cfg), url: pgtest.Database(t)}
+	r := &rig{t: t, kafka: kafkatest.Either(t, cfg), super: pgtest.Database(t)}
 	ctx := t.Context()
-	if err := sink.Migrate(ctx, sink.Config{URL: secret.New(r.url)}); err != nil {
+	if err := sink.Migrate(ctx, sink.Config{URL: secret.New(r.super)}); err != nil {
 		t.Fatal(err)
 	}
+	r.url = pgtest.As(t, r.super, sink.RoleWriter)
 	var err error
-	if r.db, err = pgxpool.New(ctx, r.url); err != nil {
+	if r.db, err = pgxpool.New(ctx, r.super); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(r.db.Close)
