@@ -23,8 +23,6 @@ type Chunk struct {
 	HighWatermark, LastStable, LogStart int64
 	// Bytes is about how much memory the chunk keeps alive until the next call of Next or Release.
 	Bytes int
-	// LeaderEpoch is that of the last batch read, -1 if there was none. Within one log it never goes down.
-	LeaderEpoch int32
 }
 
 // BadRange is a range of offsets whose bytes cannot be decoded, now or ever.
@@ -61,6 +59,9 @@ type Bounds struct {
 	// LogStart is the first offset. LastStable is the first offset that a consumer of committed records cannot read yet,
 	// HighWatermark the first that nobody can: LogStart ≤ LastStable ≤ HighWatermark.
 	LogStart, LastStable, HighWatermark int64
+	// LeaderEpoch is how often the partition had a new leader, as the leader itself says; -1 when it does not. Within one log
+	// it never goes down.
+	LeaderEpoch int32
 }
 
 // ErrUnavailable is in every error that will pass: no leader, no connection, a broker that refuses for now. The caller

@@ -33,9 +33,9 @@ func (c *Client) Bounds(ctx context.Context, topic string, partition int32) (Bou
 func (c *Client) OffsetAt(ctx context.Context, topic string, partition int32, at time.Time) (int64, error) {
 	var offset int64
 	err := c.retry(ctx, func() (err error) {
-		offset, err = c.listOffset(ctx, topic, partition, max(0, at.UnixMilli()), committed)
+		offset, _, err = c.listOffset(ctx, topic, partition, max(0, at.UnixMilli()), committed)
 		if err == nil && offset < 0 {
-			offset, err = c.listOffset(ctx, topic, partition, atEnd, committed)
+			offset, _, err = c.listOffset(ctx, topic, partition, atEnd, committed)
 		}
 		return err
 	})
@@ -44,17 +44,17 @@ func (c *Client) OffsetAt(ctx context.Context, topic string, partition int32, at
 
 // bounds asks once. The order of the questions keeps LogStart ≤ LastStable ≤ HighWatermark while all of them grow.
 func (c *Client) bounds(ctx context.Context, topic string, partition int32) (b Bounds, err error) {
-	if b.LogStart, err = c.listOffset(ctx, topic, partition, atStart, uncommitted); err != nil {
+	if b.LogStart, _, err = c.listOffset(ctx, topic, partition, atStart, uncommitted); err != nil {
 		return b, err
 	}
-	if b.LastStable, err = c.listOffset(ctx, topic, partition, atEnd, committed); err != nil {
+	if b.LastStable, _, err = c.listOffset(ctx, topic, partition, atEnd, committed); err != nil {
 		return b, err
 	}
-	b.HighWatermark, err = c.listOffset(ctx, topic, partition, atEnd, uncommitted)
+	b.HighWatermark, b.LeaderEpoch, err = c.listOffset(ctx, topic, partition, atEnd, uncommitted)
 	return b, err
 }
 
-func (c *Client) listOffset(ctx context.Context, topic string, partition int32, at int64, level int8) (int64, error) {
+func (c *Client) listOffset(ctx context.Context, topic string, partition int32, at int64, level int8) (offset int64, epoch int32, err error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
 	res, err := c.transport.RoundTrip(ctx, c.addr, &listoffsets.Request{
@@ -66,16 +66,16 @@ func (c *Client) listOffset(ctx context.Context, topic string, partition int32, 
 		}},
 	})
 	if err != nil {
-		return 0, fmt.Errorf("list offsets of %s/%d: %w", topic, partition, unavailable(err))
+		return 0, -1, fmt.Errorf("list offsets of %s/%d: %w", topic, partition, unavailable(err))
 	}
 	for _, t := range res.(*listoffsets.Response).Topics {
 		for _, p := range t.Partitions {
 			if t.Topic == topic && p.Partition == partition {
-				return p.Offset, c.explain(wrapCode(p.ErrorCode, "list offsets of", topic, partition), topic)
+				return p.Offset, p.LeaderEpoch, c.explain(wrapCode(p.ErrorCode, "list offsets of", topic, partition), topic)
 			}
 		}
 	}
-	return 0, fmt.Errorf("list offsets of %s/%d: %w: the answer leaves it out", topic, partition, ErrUnavailable)
+	return 0, -1, fmt.Errorf("list offsets of %s/%d: %w: the answer leaves it out", topic, partition, ErrUnavailable)
 }
 
 // wrapCode is nil for code 0. Codes that no waiting will change are not ErrUnavailable.

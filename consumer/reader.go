@@ -125,7 +125,7 @@ func (r *Reader) drop() {
 
 func (r *Reader) nothing() Chunk {
 	return Chunk{
-		From: r.offset, To: r.offset, LeaderEpoch: -1,
+		From: r.offset, To: r.offset,
 		HighWatermark: max(r.log.highWatermark, r.offset), LastStable: max(r.log.lastStable, r.offset), LogStart: r.log.logStart,
 	}
 }

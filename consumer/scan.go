@@ -28,7 +28,6 @@ func (r *Reader) scan() (Chunk, error) {
 		switch {
 		case b.state == whole && r.fits(&b):
 			r.take(&b)
-			c.LeaderEpoch = b.epoch
 		case b.state == outdated && b.last < r.offset:
 			r.rest = r.rest[b.size:]
 		case b.state == outdated:

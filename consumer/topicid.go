@@ -15,9 +15,9 @@ import (
 )
 
 // TopicID is the id that a topic got when it was made: one that is deleted and made again under its name has another.
-// Empty when the broker gives none (before Kafka 2.8), or the topic does not exist. The answer was asked for no longer than
+// Nil when the broker gives none (before Kafka 2.8), or knows no such topic now. The answer was asked for no longer than
 // age ago; one request serves all topics. It does not try again: an error is ErrUnavailable if it will pass.
-func (c *Client) TopicID(ctx context.Context, topic string, age time.Duration) (string, error) {
+func (c *Client) TopicID(ctx context.Context, topic string, age time.Duration) (uuid.UUID, error) {
 	c.ids.mu.Lock()
 	defer c.ids.mu.Unlock()
 	if began := time.Now(); c.ids.asked.Before(began.Add(-age)) || c.ids.byTopic == nil {
@@ -25,7 +25,7 @@ func (c *Client) TopicID(ctx context.Context, topic string, age time.Duration) (
 		defer cancel()
 		res, err := c.transport.RoundTrip(ctx, c.addr, &topicIDRequest{clientID: c.cfg.ClientID, topics: c.cfg.Topics})
 		if err != nil {
-			return "", fmt.Errorf("ask for the ids of the topics: %w", unavailable(err))
+			return uuid.Nil, fmt.Errorf("ask for the ids of the topics: %w", unavailable(err))
 		}
 		c.ids.byTopic, c.ids.asked = res.(topicIDs), began
 	}
@@ -47,7 +47,7 @@ const (
 )
 
 // topicIDs are the ids of the topics that have one. It is the answer to a topicIDRequest.
-type topicIDs map[string]string
+type topicIDs map[string]uuid.UUID
 
 // topicIDRequest asks any broker. Like a fetchRequest it writes itself and reads its own answer.
 type topicIDRequest struct {
@@ -167,7 +167,7 @@ func readTopicIDs(body []byte) (topicIDs, error) {
 		c.int32() // what we may do
 		c.tags()
 		if code == 0 && id != uuid.Nil {
-			ids[name] = id.String()
+			ids[name] = id
 		}
 	}
 	c.int32() // what we may do with the cluster

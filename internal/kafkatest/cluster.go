@@ -11,6 +11,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kversion"
 )
 
 // Config says what to start. The zero value is one broker with no topics and no disk.
@@ -23,6 +24,8 @@ type Config struct {
 	DataDir string
 	// MaxMessageBytes is the largest batch that brokers take, in bytes. Default 1 MiB.
 	MaxMessageBytes int
+	// NoTopicIDs makes the fake speak as Kafka 2.7 did, which gave topics no ids. Apache Kafka 4.1 cannot.
+	NoTopicIDs bool
 	// Own asks Either for a broker that no other test uses: the test stops it, or cannot choose the names of its topics.
 	// Brokers other than Apache Kafka are always a test's own.
 	Own bool
@@ -67,6 +70,9 @@ func (c *Cluster) start() error {
 	}
 	if c.cfg.MaxMessageBytes > 0 {
 		opts = append(opts, kfake.BrokerConfigs(map[string]string{"message.max.bytes": fmt.Sprint(c.cfg.MaxMessageBytes)}))
+	}
+	if c.cfg.NoTopicIDs {
+		opts = append(opts, kfake.MaxVersions(kversion.V2_7_0()))
 	}
 	if len(c.addrs) > 0 {
 		ports, err := portsOf(c.addrs)

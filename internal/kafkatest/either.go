@@ -32,6 +32,9 @@ func Either(t TB, cfg Config) *Cluster {
 	case "", "kfake":
 		return Run(t, cfg)
 	case "apache":
+		if cfg.NoTopicIDs || cfg.Brokers > 1 {
+			t.Fatalf("Apache Kafka has topic ids, and here one broker: the test is for the fake alone")
+		}
 		c, err := onApache(cfg)
 		if err != nil {
 			t.Fatalf("%v", err)

@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/tracetally/tracetally/alerts"
 	"github.com/tracetally/tracetally/consumer"
 	"github.com/tracetally/tracetally/schemas"
@@ -40,6 +42,11 @@ type partition struct {
 	builder builder
 	// away: the log could not be read, and is to be looked at again before it is read on.
 	away bool
+	// topicID is that of the topic that the partition is read from, once it is known; identified is when it was last compared.
+	topicID    uuid.UUID
+	identified time.Time
+	// epoch is the leader's, as it said when the partition was acquired.
+	epoch int32
 	// suspected is the status of a halt that was seen once; it is looked at again before it is recorded.
 	suspected string
 	// toldCaughtUp is when PostgreSQL last heard that the partition stands at the end of its log.
@@ -111,6 +118,7 @@ func (p *partition) own(ctx context.Context) error {
 	p.metrics.Committed(claim.Next, time.Time{}) // so that a partition without traffic is not behind
 	p.builder = builder{claim: claim, room: p.w.room, limit: p.w.cfg.BatchEvents, now: p.w.now, last: claim.Anchor}
 	p.away, p.pending = false, nil // what an earlier ownership left is fenced
+	p.topicID = uuid.Nil
 	p.builder.reset(claim.Next)
 	defer func() { p.builder.drop() }()
 	if err = p.position(ctx, claim); err == nil {
@@ -202,6 +210,9 @@ func (p *partition) step(ctx context.Context) error {
 		if p.away { // the topic may have been deleted and made anew meanwhile
 			return p.returned(ctx)
 		}
+		if err := p.stillSameTopic(ctx); err != nil {
+			return err
+		}
 		if err := p.chunk(ctx, &chunk); err != nil {
 			return err
 		}
@@ -244,7 +255,7 @@ func (p *partition) chunk(ctx context.Context, c *consumer.Chunk) error {
 		p.builder.bad(r)
 	}
 	p.builder.advance(c.To)
-	p.builder.batch.LeaderEpoch = max(p.builder.batch.LeaderEpoch, c.LeaderEpoch)
+	p.builder.batch.LeaderEpoch = p.epoch
 	p.metrics.Fetched(c.HighWatermark)
 	p.turnOver() // whatever waits now waits without the chunk
 	if p.builder.full() {
@@ -277,6 +288,9 @@ func (p *partition) record(ctx context.Context, rec *schemas.Record) error {
 
 // returned looks, after the log was away, whether it is still the one that was read; the reader then starts again.
 func (p *partition) returned(ctx context.Context) error {
+	if err := p.sameTopic(ctx, 0); err != nil {
+		return err
+	}
 	if err := p.checkAnchor(ctx, p.builder.last); err != nil {
 		return err
 	}

@@ -20,8 +20,8 @@ func (e *haltError) Error() string { return e.status + ": " + e.detail }
 
 // The statuses of a halted partition, as partition_progress shows them.
 const (
-	statusRegressed = "log_regressed" // the log ends below what was already counted
-	statusReplaced  = "log_replaced"  // the log holds another record where we stopped
+	statusRegressed = "log_regressed" // the log ends below what was already counted, or its leader's epoch went back
+	statusReplaced  = "log_replaced"  // the topic is another one, or holds another record where we stopped
 	statusTrimmed   = "log_trimmed"   // deleted before it was read, and halt-on-gap is set
 )
 
@@ -46,6 +46,12 @@ func (p *partition) position(ctx context.Context, claim sink.Claim) error {
 	b, err := p.w.kafka.Bounds(ctx, p.assigned.Topic, p.assigned.Partition)
 	if err != nil {
 		return fmt.Errorf("ask Kafka for the bounds of the log: %w", err)
+	}
+	if err := p.sameTopic(ctx, 0); err != nil {
+		return err
+	}
+	if err := p.sameHistory(b, claim.LeaderEpoch); err != nil {
+		return err
 	}
 	if err := p.within(ctx, b); err != nil {
 		return err

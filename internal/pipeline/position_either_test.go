@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/tracetally/tracetally/internal/kafkatest"
 )
 
 const anyCall = `{"event":"llm_request_completed","uuid":"0197a0b0-0000-7000-8000-%012d","timestamp":"2026-11-22T02:23:58Z","properties":{"trace_id":"t","model":"gpt-4.1-mini","provider":"openai","input_tokens":1284,"output_tokens":312,"status":"success"}}`
@@ -73,15 +75,21 @@ func (r *rig) create(topic string) {
 
 func TestShrunkLogHaltsThePartition(t *testing.T) {
 	t.Parallel()
+	shrunk(t, kafkatest.Config{}, statusReplaced)
+}
+
+func shrunk(t *testing.T, cfg kafkatest.Config, status string) {
+	t.Helper()
 	const topic, other = "shrunk", "other"
-	r := newRig(t, map[string]int32{topic: 1, other: 1})
+	cfg.Topics = map[string]int32{topic: 1, other: 1}
+	r := newRigOn(t, cfg)
 	r.calls(topic, 0, 0, 5)
 	r.readUpTo(r.config(topic, other), topic, 5)
 	r.recreate(topic)
 	r.calls(topic, 0, 100, 2)
 	r.calls(other, 0, 200, 3)
 	w := r.start(r.config(topic, other))
-	r.until(statusRegressed, `select status from tracetally.partition_progress where topic = $1`, topic)
+	r.until(status, `select status from tracetally.partition_progress where topic = $1`, topic)
 	r.accounted(other, 3) // the halted partition stops nobody
 	w.close()
 	r.until("8", `select sum(calls)::bigint from tracetally.calls_1m`)
@@ -89,14 +97,20 @@ func TestShrunkLogHaltsThePartition(t *testing.T) {
 
 func TestReplacedLogHaltsThePartition(t *testing.T) {
 	t.Parallel()
+	replaced(t, kafkatest.Config{}, statusReplaced)
+}
+
+func replaced(t *testing.T, cfg kafkatest.Config, status string) {
+	t.Helper()
 	const topic = "swapped"
-	r := newRig(t, map[string]int32{topic: 1})
+	cfg.Topics = map[string]int32{topic: 1}
+	r := newRigOn(t, cfg)
 	r.calls(topic, 0, 0, 5)
 	r.readUpTo(r.config(topic), topic, 5)
 	r.recreate(topic)
 	r.calls(topic, 0, 100, 9)
 	w := r.start(r.config(topic))
-	r.until(statusReplaced, `select status from tracetally.partition_progress`)
+	r.until(status, `select status from tracetally.partition_progress`)
 	w.close()
 	r.until("5", `select sum(calls)::bigint from tracetally.calls_1m`)
 }
@@ -125,14 +139,20 @@ func TestLatestIsResolvedOnceAndNewPartitionsStartAtEarliest(t *testing.T) {
 
 func TestLogReplacedWhileItIsReadHaltsThePartition(t *testing.T) {
 	t.Parallel()
+	replacedLive(t, kafkatest.Config{}, statusReplaced)
+}
+
+func replacedLive(t *testing.T, cfg kafkatest.Config, status string) {
+	t.Helper()
 	const topic = "swapped-live"
-	r := newRig(t, map[string]int32{topic: 1})
+	cfg.Topics = map[string]int32{topic: 1}
+	r := newRigOn(t, cfg)
 	r.calls(topic, 0, 0, 5)
 	w := r.start(r.config(topic))
 	r.accounted(topic, 5)
 	r.recreate(topic)
 	r.produce(agedCalls(topic, 1, 100, 20, time.Now())...) // beyond where the worker stands
-	r.until(statusReplaced, `select status from tracetally.partition_progress`)
+	r.until(status, `select status from tracetally.partition_progress`)
 	w.close()
 	r.until("5", `select sum(calls)::bigint from tracetally.calls_1m`)
 }
@@ -154,15 +174,21 @@ func TestTopicBornLaterStartsAtEarliest(t *testing.T) {
 	r.until("0", `select start_offset from tracetally.partition_progress where topic = $1`, later)
 }
 
-// The reader asks nothing while its batches cannot be committed, so no request fails when the topic goes.
 func TestLogReplacedWhileCommitsWaitHaltsThePartition(t *testing.T) {
 	t.Parallel()
+	replacedBlocked(t, kafkatest.Config{}, statusReplaced)
+}
+
+// The reader asks nothing while its batches cannot be committed, so no request fails when the topic goes.
+func replacedBlocked(t *testing.T, cfg kafkatest.Config, status string) {
+	t.Helper()
 	const topic = "swapped-blocked"
-	r := newRig(t, map[string]int32{topic: 1})
+	cfg.Topics = map[string]int32{topic: 1}
+	r := newRigOn(t, cfg)
 	r.calls(topic, 0, 0, 10)
-	cfg := r.config(topic)
-	cfg.BatchEvents = 10
-	w := r.start(cfg)
+	work := r.config(topic)
+	work.BatchEvents = 10
+	w := r.start(work)
 	r.accounted(topic, 10)
 	lock, err := r.db.Begin(t.Context())
 	if err != nil {
@@ -182,6 +208,53 @@ func TestLogReplacedWhileCommitsWaitHaltsThePartition(t *testing.T) {
 	if err := lock.Rollback(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	r.until(status, `select status from tracetally.partition_progress`)
+	w.close()
+}
+
+// The new log begins with the very records that were counted, so nothing in it tells it from the old one.
+func TestTopicReplacedByItsOwnRecordsHaltsThePartition(t *testing.T) {
+	t.Parallel()
+	const topic = "twin"
+	r := newRig(t, map[string]int32{topic: 1})
+	records := agedCalls(topic, 1, 0, 9, time.Now())
+	r.produce(records[:5]...)
+	r.readUpTo(r.config(topic), topic, 5)
+	r.recreate(topic)
+	r.produce(records[:5]...)
+	r.produce(records[5:]...)
+	w := r.start(r.config(topic))
 	r.until(statusReplaced, `select status from tracetally.partition_progress`)
 	w.close()
+	r.until("5", `select sum(calls)::bigint from tracetally.calls_1m`)
+}
+
+// A topic that was made again before anything was read from it is a new one and no loss.
+func TestTopicReplacedBeforeItWasReadIsRead(t *testing.T) {
+	t.Parallel()
+	const topic = "unread"
+	r := newRig(t, map[string]int32{topic: 1})
+	w := r.start(r.config(topic))
+	r.until("0", `select next_offset from tracetally.partition_progress`)
+	w.close()
+	r.recreate(topic)
+	r.calls(topic, 0, 0, 3)
+	r.readUpTo(r.config(topic), topic, 3)
+}
+
+func TestLeaderWhoseEpochWentBackHaltsThePartition(t *testing.T) {
+	t.Parallel()
+	const topic = "epochs"
+	r := newRig(t, map[string]int32{topic: 1})
+	r.calls(topic, 0, 0, 5)
+	r.readUpTo(r.config(topic), topic, 5)
+	r.until("true", `select leader_epoch >= 0 from tracetally.progress`)
+	if _, err := r.db.Exec(t.Context(), `update tracetally.progress set leader_epoch = leader_epoch + 1`); err != nil {
+		t.Fatal(err)
+	}
+	r.calls(topic, 0, 5, 5)
+	w := r.start(r.config(topic))
+	r.until(statusRegressed, `select status from tracetally.partition_progress`)
+	w.close()
+	r.until("5", `select sum(calls)::bigint from tracetally.calls_1m`)
 }

@@ -1,10 +1,13 @@
 package pipeline
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/tracetally/tracetally/internal/kafkatest"
 )
 
 func TestPartitionWithoutALeaderKeepsNoOtherFromStarting(t *testing.T) {
@@ -29,4 +32,41 @@ func TestPartitionWithoutALeaderKeepsNoOtherFromStarting(t *testing.T) {
 		return res, nil, true
 	})
 	r.readUpTo(r.config(topic), topic, 3)
+}
+
+// Brokers before Kafka 2.8 give topics no ids: what the log holds has to tell.
+func TestShrunkLogOfOldBrokersHaltsThePartition(t *testing.T) {
+	t.Parallel()
+	shrunk(t, kafkatest.Config{NoTopicIDs: true}, statusRegressed)
+}
+
+func TestReplacedLogOfOldBrokersHaltsThePartition(t *testing.T) {
+	t.Parallel()
+	replaced(t, kafkatest.Config{NoTopicIDs: true}, statusReplaced)
+}
+
+func TestLogOfOldBrokersReplacedWhileItIsReadHaltsThePartition(t *testing.T) {
+	t.Parallel()
+	replacedLive(t, kafkatest.Config{NoTopicIDs: true}, statusReplaced)
+}
+
+func TestLogOfOldBrokersReplacedWhileCommitsWaitHaltsThePartition(t *testing.T) {
+	t.Parallel()
+	replacedBlocked(t, kafkatest.Config{NoTopicIDs: true}, statusReplaced)
+}
+
+// TestMovedLeaderIsNoLoss: the epoch goes up with each move, and the worker that comes back knows the highest.
+func TestMovedLeaderIsNoLoss(t *testing.T) {
+	t.Parallel()
+	const topic = "moved"
+	r := newRigOn(t, kafkatest.Config{Topics: map[string]int32{topic: 1}, Brokers: 3})
+	for i := range 3 {
+		leader := (r.kafka.Fake().LeaderFor(topic, 0) + 1) % 3
+		if err := r.kafka.Fake().MoveTopicPartition(topic, 0, leader); err != nil {
+			t.Fatal(err)
+		}
+		r.calls(topic, 0, 10*i, 2)
+		r.readUpTo(r.config(topic), topic, int64(2*i+2))
+		r.until(fmt.Sprint(r.kafka.Fake().PartitionInfo(topic, 0).Epoch), `select leader_epoch from tracetally.progress`)
+	}
 }
