@@ -1,6 +1,10 @@
 package consumer
 
-import "sync"
+import (
+	"math/bits"
+	"sync"
+	"sync/atomic"
+)
 
 const (
 	// maxKept bounds a buffer that is kept for reuse: a single huge batch must not be paid for ever after.
@@ -10,20 +14,33 @@ const (
 )
 
 // memory lends buffers to the readers of a client. A reader that waits for data holds none, so that the memory used
-// follows what is being worked on and not the number of partitions.
-type memory struct{ pool sync.Pool }
+// follows what is being worked on and not the number of partitions. Buffers are of sizes 2^n, so that one that comes back
+// fits the next who asks for about as much.
+type memory struct {
+	pools [sizes]sync.Pool
+	swell atomic.Int64 // what a batch of some reader unpacked to lately: see Reader.swell
+}
+
+// sizes is one more than the n of the largest size that is kept.
+const sizes = 23
 
 // take is a buffer of length n.
 func (m *memory) take(n int) []byte {
-	if b, _ := m.pool.Get().(*[]byte); b != nil && cap(*b) >= n {
+	class := bits.Len(uint(max(n, 1) - 1))
+	if class >= sizes {
+		return make([]byte, n)
+	}
+	if b, _ := m.pools[class].Get().(*[]byte); b != nil {
 		return (*b)[:n]
 	}
-	return make([]byte, n)
+	return make([]byte, n, 1<<class)
 }
 
+// give takes a buffer back.
 func (m *memory) give(b []byte) {
-	if cap(b) > 0 && cap(b) <= maxKept {
-		m.pool.Put(&b)
+	class := bits.Len(uint(cap(b))) - 1 // it has room for 2^class at least
+	if class >= 0 && class < sizes && cap(b) <= maxKept {
+		m.pools[class].Put(&b)
 	}
 }
 

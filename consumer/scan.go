@@ -155,12 +155,16 @@ func (r *Reader) decode(b *batch) schemas.Reason {
 }
 
 func (r *Reader) unpack(b *batch) ([]byte, error) {
-	guess := min(len(b.payload)*(r.swell+2)/16, r.client.cfg.MaxBatchBytes)
+	if r.swell == 0 {
+		r.swell = int(r.client.memory.swell.Load()) // another partition's batches are a better guess than none
+	}
+	guess := min(len(b.payload)*(r.swell+3)/16, r.client.cfg.MaxBatchBytes)
 	out, err := r.client.codecs.unpack(b.codec(), b.payload, r.arena.room(guess))
 	if err != nil {
 		return nil, err
 	}
 	r.arena.keep(out)
 	r.swell = max(r.swell*15/16, 16*len(out)/max(1, len(b.payload)))
+	r.client.memory.swell.Store(int64(r.swell))
 	return out, nil
 }

@@ -80,27 +80,24 @@ type Batch struct {
 	// for others. While it writes, those of the other partitions gather.
 	Urgent bool
 
-	// The events, and their distinct dimensions and error labels.
 	rowStore
-	dims         []dims
-	dimsIndex    map[dims]int32
-	lastDims     int32
-	failures     []failureKey
-	failureIndex map[failureKey]int32
-	before       [2]int // how many of both there were before the last record
-	// What a row is made in.
-	row    rows
-	digest digest
+	labels
 }
 
 // NewBatch is an empty batch that takes its memory from m and gives it back with Release. A Batch that is made otherwise
 // takes new memory.
 func NewBatch(m *Memory, c Claim, from int64) *Batch {
-	return &Batch{Claim: c, From: from, To: from, rowStore: rowStore{memory: m}}
+	b := &Batch{Claim: c, From: from, To: from, rowStore: rowStore{memory: m}}
+	b.labels, b.Records = m.labels()
+	return b
 }
 
 // Release gives back the memory of a batch that nobody looks at any more.
-func (b *Batch) Release() { b.rowStore.release() }
+func (b *Batch) Release() {
+	b.memory.giveLabels(&b.labels, b.Records)
+	b.rowStore.release()
+	b.labels, b.Records = labels{}, nil
+}
 
 // Weight is about how much a batch holds, in events; a range takes as much room as one.
 func (b *Batch) Weight() int { return b.n + len(b.Quarantined) + len(b.Gaps) }

@@ -35,8 +35,11 @@ type arrayOfRows interface {
 
 // appendArray is the array of the rows.
 func (r *rows) appendArray(buf []byte, element uint32) []byte {
-	return append(appendArrayHead(buf, element, r.n), r.buf...)
+	return append(appendArrayHead(slices.Grow(buf, arrayHeadBytes+len(r.buf)), element, r.n), r.buf...)
 }
+
+// arrayHeadBytes is what stands before the first element.
+const arrayHeadBytes = 20
 
 // appendArrayHead begins a one-dimensional array of n elements, lower bound 1, without nulls.
 func appendArrayHead(buf []byte, element uint32, n int) []byte {

@@ -24,7 +24,7 @@ const preparedBytes = 304
 
 // Memory lends blocks to the batches of a worker and takes them back, so that what they hold stands still instead of being
 // allocated anew for each commit. The zero value is ready; nil lends what is new each time.
-type Memory struct{ blocks, slabs sync.Pool }
+type Memory struct{ blocks, slabs, spares sync.Pool }
 
 func (m *Memory) block() *[blockBytes]byte {
 	if m != nil {
@@ -42,6 +42,49 @@ func (m *Memory) slab() *slab {
 		}
 	}
 	return new(slab)
+}
+
+// labels are the distinct dimensions and error labels of a batch's events, and what their rows are made in.
+type labels struct {
+	dims         []dims
+	dimsIndex    map[dims]int32
+	lastDims     int32
+	failures     []failureKey
+	failureIndex map[failureKey]int32
+	before       [2]int // how many of both there were before the last record
+	row          rows
+	digest       digest
+}
+
+// spare is what a batch leaves to another one besides its blocks, if that is no more than most batches need.
+type spare struct {
+	labels  labels
+	records []RecordEvents
+}
+
+// mostSpared is how many dimensions or records a spare may have room for.
+const mostSpared = 8192
+
+func (m *Memory) labels() (labels, []RecordEvents) {
+	if m != nil {
+		if s, ok := m.spares.Get().(*spare); ok {
+			return s.labels, s.records
+		}
+	}
+	return labels{dimsIndex: map[dims]int32{}, failureIndex: map[failureKey]int32{}}, nil
+}
+
+func (m *Memory) giveLabels(l *labels, records []RecordEvents) {
+	if m == nil || cap(l.dims) > mostSpared || cap(l.failures) > mostSpared || cap(records) > mostSpared || cap(l.row.buf) > blockBytes {
+		return
+	}
+	clear(l.dims)
+	clear(l.failures)
+	clear(l.dimsIndex)
+	clear(l.failureIndex)
+	s := &spare{records: records[:0], labels: *l}
+	s.labels.dims, s.labels.failures, s.labels.lastDims = l.dims[:0], l.failures[:0], 0
+	m.spares.Put(s)
 }
 
 // rowStore is the memory of a batch's events.

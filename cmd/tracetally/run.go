@@ -111,6 +111,7 @@ type runCmd struct {
 	BatchAge       time.Duration `help:"...or when its oldest record has waited this long." default:"200ms"`
 	CommitInterval time.Duration `help:"How often the worker commits what its partitions offer." default:"500ms"`
 	MaxBatchBytes  int           `help:"A batch of Kafka that is larger, as sent or unpacked, is quarantined as bad_compression or bad_batch." default:"33554432"`
+	MemoryLimit    int64         `help:"What the process may hold, in bytes: partitions have as much in hand at a time as fits, and the garbage collector works harder near it (unless GOMEMLIMIT is set, which it then obeys). A single batch of Kafka that unpacks to tens of megabytes goes beyond." default:"134217728"`
 	Drain          time.Duration `help:"How long stopping may take; what is in hand is committed within it." default:"10s"`
 	Retention      time.Duration `help:"How far back events are told apart from their duplicates; older ones are counted as late." default:"168h"`
 	HaltOnGap      bool          `help:"Halt a partition whose records Kafka deleted before they were read, instead of noting a gap and going on."`
@@ -126,6 +127,7 @@ func (c *runCmd) Run(ctx context.Context, std *streams, file *configFile) error 
 	cfg.Line = line
 	cfg.Logger = c.logger(std)
 	cfg.Kafka.Logger, cfg.Sink.Logger = cfg.Logger, cfg.Logger
+	boundMemory(c.MemoryLimit)
 	return pipeline.Run(ctx, cfg, rules)
 }
 
@@ -149,6 +151,7 @@ func (c *runCmd) config() (pipeline.Config, error) {
 	}
 	check(c.BatchEvents >= 1 && c.BatchEvents <= 50_000, "batch-events: must be 1 to 50000, got %d", c.BatchEvents)
 	check(c.MaxBatchBytes >= 1<<20 && c.MaxBatchBytes <= 512<<20, "max-batch-bytes: must be 1048576 to 536870912, got %d", c.MaxBatchBytes)
+	check(c.MemoryLimit >= 96<<20 && c.MemoryLimit <= 1<<40, "memory-limit: must be 100663296 to 1099511627776, got %d", c.MemoryLimit)
 	check(within(c.BatchAge, 10*time.Millisecond, time.Minute), "batch-age: must be 10ms to 1m, got %v", c.BatchAge)
 	check(within(c.CommitInterval, 10*time.Millisecond, time.Minute), "commit-interval: must be 10ms to 1m, got %v", c.CommitInterval)
 	check(within(c.Drain, time.Second, 10*time.Minute), "drain: must be 1s to 10m, got %v", c.Drain)
@@ -168,7 +171,7 @@ func (c *runCmd) config() (pipeline.Config, error) {
 		Kafka: consumer.Config{Brokers: c.Brokers, GroupID: c.Group, Topics: c.Topics, ClientID: "tracetally", MaxBatchBytes: c.MaxBatchBytes,
 			SessionTimeout: c.SessionTimeout, RebalanceTimeout: c.SessionTimeout, Access: access},
 		Sink: store,
-		From: from, BatchEvents: c.BatchEvents, BatchAge: c.BatchAge, CommitInterval: c.CommitInterval, Drain: c.Drain,
+		From: from, BatchEvents: c.BatchEvents, BatchAge: c.BatchAge, CommitInterval: c.CommitInterval, Drain: c.Drain, MemoryLimit: c.MemoryLimit,
 		HaltOnGap: c.HaltOnGap, MetricsAddr: c.Listen, AllowRemote: c.ListenRemote, Version: version,
 	}, errors.Join(errs...)
 }

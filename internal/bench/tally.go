@@ -96,7 +96,7 @@ func measureTally(ctx context.Context, o options, b *broker, server *localpg.Ser
 		if p.offsets == int64(n) && p.counted != p.offsets {
 			return true, fmt.Errorf("the worker counted %d of %d events", p.counted, n)
 		}
-		return p.offsets >= int64(n), m.look(ctx, t, p)
+		return p.offsets >= int64(n), m.look(ctx, t, p, int64(n))
 	})
 	if err != nil {
 		return f, errors.Join(err, t.stop())
@@ -130,15 +130,20 @@ type meter struct {
 	firstAlloc, lastAll float64
 }
 
-func (m *meter) look(ctx context.Context, t *tally, p progress) error {
+// look asks for the allocations at the first and at the last look only: the answer costs thousands of them.
+func (m *meter) look(ctx context.Context, t *tally, p progress, all int64) error {
 	if p.offsets == m.last.offsets {
+		return nil
+	}
+	m.last, m.lastAt = p, time.Now()
+	if m.first.offsets != 0 && p.offsets < all {
 		return nil
 	}
 	n, err := mallocs(ctx, t.metrics)
 	if err != nil {
 		return err
 	}
-	m.last, m.lastAt, m.lastAll = p, time.Now(), n
+	m.lastAll = n
 	if m.first.offsets == 0 {
 		m.first, m.firstAt, m.firstAlloc = m.last, m.lastAt, m.lastAll
 	}

@@ -37,6 +37,9 @@ type partition struct {
 	metrics  *alerts.PartitionMetrics
 	// line is what the partition decodes with while it has its turn, else nil.
 	line *Line
+	// offset is of the record that is walked; stopped says why its walk was broken off.
+	offset  int64
+	stopped error
 
 	reader  *consumer.Reader
 	builder builder
@@ -232,13 +235,14 @@ func (p *partition) step(ctx context.Context) error {
 // chunk walks one range of offsets, record by record, bad ranges in their place between them.
 func (p *partition) chunk(ctx context.Context, c *consumer.Chunk) error {
 	bad := c.Bad
+	take := p.taker(ctx)
 	for i := range c.Records {
 		rec := &c.Records[i]
 		for len(bad) > 0 && bad[0].From < rec.Offset {
 			p.builder.bad(bad[0])
 			bad = bad[1:]
 		}
-		if err := p.record(ctx, rec); err != nil {
+		if err := p.record(ctx, rec, take); err != nil {
 			return err
 		}
 		full := p.builder.full()
@@ -264,20 +268,26 @@ func (p *partition) chunk(ctx context.Context, c *consumer.Chunk) error {
 	return nil
 }
 
+// taker puts events of the record at p.offset into the batch, until one cannot be: p.stopped is why. It is made once for a
+// chunk: a function for each record would be one more allocation.
+func (p *partition) taker(ctx context.Context) func(*schemas.Event) {
+	return func(e *schemas.Event) {
+		if p.stopped == nil {
+			p.stopped = p.builder.add(ctx, p.offset, e)
+		}
+	}
+}
+
 // record walks one record into the batch.
-func (p *partition) record(ctx context.Context, rec *schemas.Record) error {
+func (p *partition) record(ctx context.Context, rec *schemas.Record, take func(*schemas.Event)) error {
 	if err := p.builder.lease.begin(ctx); err != nil {
 		return err
 	}
-	var stopped error
-	res := p.line.Each(rec, func(e *schemas.Event) {
-		if stopped == nil {
-			stopped = p.builder.add(ctx, rec.Offset, e)
-		}
-	})
-	if stopped != nil { // the record is not whole, and is read again
+	p.offset, p.stopped = rec.Offset, nil
+	res := p.line.Each(rec, take)
+	if p.stopped != nil { // the record is not whole, and is read again
 		p.builder.batch.Drop(rec.Offset)
-		return stopped
+		return p.stopped
 	}
 	if res.Bug != "" {
 		p.log.Error("decoder went wrong, record set aside", "offset", rec.Offset, "at", res.Bug)
