@@ -19,13 +19,15 @@ import (
 
 const databaseName = "tracetally"
 
-// database is the embedded PostgreSQL with the migrated schema, and the demo's own connections to it.
+// database is the embedded PostgreSQL with the migrated schema, and the demo's own connections to it, which may read what
+// Grafana may.
 type database struct {
 	server *localpg.Server
 	pool   *pgxpool.Pool
-	url    string
-	// dir holds files that say how to reach the server: psql is the line that uses them; passEnv names the password file
-	// to other clients, for which bareURL is the URL without the password.
+	// workerURL and readerURL are for logins with the rights of the worker and of Grafana, as in production.
+	workerURL, readerURL string
+	// dir holds files that say how to reach the server: psql is the line that uses them, as the reader; passEnv names the
+	// password file to other clients, for which bareURL is the worker's URL without the password.
 	dir, psql, passEnv, bareURL string
 }
 
@@ -34,7 +36,7 @@ func startPostgres(ctx context.Context, log *slog.Logger) (*database, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start postgres: %w", err)
 	}
-	d := &database{server: server, url: server.URL(databaseName)}
+	d := &database{server: server}
 	if err := d.prepare(ctx); err != nil {
 		return nil, errors.Join(err, d.close())
 	}
@@ -50,10 +52,19 @@ func (d *database) prepare(ctx context.Context) error {
 	if err := errors.Join(err, conn.Close(ctx)); err != nil {
 		return fmt.Errorf("create the database: %w", err)
 	}
-	if err := sink.Migrate(ctx, sink.Config{URL: secret.New(d.url)}); err != nil {
+	if err := sink.Migrate(ctx, sink.Config{URL: secret.New(d.server.URL(databaseName))}); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
-	cfg, err := pgxpool.ParseConfig(d.url)
+	worker, err := d.server.Login(ctx, "worker", sink.RoleWriter)
+	if err != nil {
+		return fmt.Errorf("make the worker's login: %w", err)
+	}
+	reader, err := d.server.Login(ctx, "reader", sink.RoleGrafana)
+	if err != nil {
+		return fmt.Errorf("make the reader's login: %w", err)
+	}
+	d.workerURL, d.readerURL = worker.URL(databaseName), reader.URL(databaseName)
+	cfg, err := pgxpool.ParseConfig(d.readerURL)
 	if err != nil {
 		return errors.New("read the database URL") // the parse error would quote the password
 	}
@@ -66,22 +77,22 @@ func (d *database) prepare(ctx context.Context) error {
 	return d.writePsql()
 }
 
-// writePsql makes the line for psql. Where the server is and the password stand in files that only this user can read: a
+// writePsql makes the line for psql. Where the server is and the passwords stand in files that only this user can read: a
 // command line is visible to others.
 func (d *database) writePsql() error {
-	u, err := url.Parse(d.url)
-	if err != nil {
+	reader, err := url.Parse(d.readerURL)
+	worker, workerErr := url.Parse(d.workerURL)
+	if err != nil || workerErr != nil {
 		return errors.New("read the database URL") // the parse error would quote the password
 	}
 	if d.dir, err = os.MkdirTemp("", "tracetally-demo-"); err != nil {
 		return fmt.Errorf("make a directory: %w", err)
 	}
-	password, _ := u.User.Password()
 	passFile, service := filepath.Join(d.dir, "pgpass"), filepath.Join(d.dir, "pg")
 	for file, text := range map[string]string{
-		passFile: fmt.Sprintf("%s:%s:*:%s:%s\n", u.Hostname(), u.Port(), u.User.Username(), password),
+		passFile: passLine(reader) + passLine(worker),
 		service: fmt.Sprintf("[demo]\nhost=%s\nport=%s\nuser=%s\ndbname=%s\npassfile=%s\noptions=-csearch_path=tracetally\n",
-			u.Hostname(), u.Port(), u.User.Username(), databaseName, passFile),
+			reader.Hostname(), reader.Port(), reader.User.Username(), databaseName, passFile),
 	} {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			return fmt.Errorf("write how to reach postgres: %w", err)
@@ -89,9 +100,15 @@ func (d *database) writePsql() error {
 	}
 	d.psql = "PGSERVICEFILE=" + service + " psql service=demo"
 	d.passEnv = "PGPASSFILE=" + passFile
-	u.User = url.User(u.User.Username())
-	d.bareURL = u.String()
+	worker.User = url.User(worker.User.Username())
+	d.bareURL = worker.String()
 	return nil
+}
+
+// passLine is a login's line in a password file.
+func passLine(u *url.URL) string {
+	password, _ := u.User.Password()
+	return fmt.Sprintf("%s:%s:*:%s:%s\n", u.Hostname(), u.Port(), u.User.Username(), password)
 }
 
 // close stops the server and removes what it and we wrote.
