@@ -75,6 +75,7 @@ type Metrics struct {
 	calls      *calls
 	worker     *worker
 	partitions *partitions
+	retention  *retention
 	refusal    sync.Once
 
 	// mu guards tuples and folded.
@@ -97,12 +98,14 @@ func New(reg prometheus.Registerer, cfg Config) (*Metrics, error) {
 		calls:      newCalls(cfg.Now),
 		worker:     newWorker(cfg),
 		partitions: newPartitions(cfg.Now),
+		retention:  newRetention(cfg.Now),
 		tuples:     map[tupleKey]*tuple{},
 		folded:     map[uint64]struct{}{},
 		seed:       maphash.MakeSeed(),
 	}
 	m.calls.limit.Set(float64(cfg.MaxTuples))
 	collectors := append(m.calls.collectors(), m.worker.collectors()...)
+	collectors = append(collectors, m.retention.collectors()...)
 	for _, c := range append(collectors, m.partitions) {
 		if err := reg.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)

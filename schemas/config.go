@@ -1,5 +1,7 @@
 package schemas
 
+import "time"
+
 // LatencyUnit is the unit of a hand-sent $ai_latency: PostHog's SDKs send seconds, its beta documentation says milliseconds.
 type LatencyUnit string
 
@@ -28,4 +30,6 @@ type DecoderConfig struct {
 	Topics map[string]TopicConfig
 	// SkipInput leaves Sensitive.Input empty, for a worker that hashes no inputs: prompts are then only passed over.
 	SkipInput bool
+	// Now is the clock that MaxAhead is held against; nil leaves the rule out, for who reads records of any time.
+	Now func() time.Time
 }

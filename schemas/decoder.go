@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Decoder turns records into events. It is not safe for concurrent use and reuses its buffers: one per partition.
@@ -31,6 +32,8 @@ type Decoder struct {
 	// elements counts the events of this record, usable or not, decoded those that were; readable: all of it is JSON.
 	elements, decoded int
 	readable          bool
+	// latest is what an event's time was last allowed to be: see ahead.
+	latest time.Time
 	// each, if set, is given every event when it is complete, instead of the result.
 	each func(*Decoded)
 }

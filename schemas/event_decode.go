@@ -3,6 +3,7 @@ package schemas
 import (
 	"slices"
 	"strconv"
+	"time"
 )
 
 // event reads one event of PostHog's shape. wrap is the object around it that has an id and a time too, or nil.
@@ -45,10 +46,20 @@ func (d *Decoder) complete(name string, out *Decoded, sh *shape) Reason {
 	if r := d.fill(name, out, sh); r != "" {
 		return r
 	}
-	if ts := d.recordTime(); !ts.IsZero() && out.Event.Time.Sub(ts) > MaxSkew {
+	if ts := d.recordTime(); !ts.IsZero() && out.Event.Time.Sub(ts) > MaxSkew || d.ahead(out.Event.Time) {
 		return ClockSkew
 	}
 	return ""
+}
+
+// ahead tells whether a time is further ahead of the clock than MaxAhead. The clock is asked when a time is later than what
+// it allowed before, which is seldom.
+func (d *Decoder) ahead(t time.Time) bool {
+	if d.cfg.Now == nil || !t.After(d.latest) {
+		return false
+	}
+	d.latest = d.cfg.Now().Add(MaxAhead)
+	return t.After(d.latest)
 }
 
 // nextEvent is room for one more event, emptied in place: an event is large enough that building and copying one shows.

@@ -12,6 +12,7 @@ const (
 	MaxNumberBytes = 40             // characters of one JSON number
 	MaxTextBytes   = 200            // any string kept of an event; longer ones are trimmed at a rune
 	MaxSkew        = 24 * time.Hour // an event may be this far ahead of its record
+	MaxAhead       = 2 * MaxSkew    // ... and this far ahead of the clock: a record's own time may be wrong, and absent
 	MaxLatency     = 24 * time.Hour // a longer latency is no latency
 	MaxWrappers    = 3              // envelopes around an event
 )

@@ -317,7 +317,7 @@ func TestIdlePartitionDoesNotHoldTheHorizon(t *testing.T) {
 	s := openStore(t, atNoon())
 	a, idle, empty := acquire(t, s, "a", 0), acquire(t, s, "a", 1), acquire(t, s, "a", 2)
 	commit(t, s, &Batch{Claim: a, To: 1, Watermark: noon()}, &Batch{Claim: idle, To: 1, Watermark: noon().Add(-100 * day)})
-	if err := s.CaughtUp(t.Context(), []Claim{idle, empty}); err != nil {
+	if err := s.CaughtUp(t.Context(), []Claim{idle, empty}, noon()); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.AdvanceHorizon(t.Context()); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -118,9 +119,9 @@ where id = $1 and owner_token = $2`
 	return nil
 }
 
-// CaughtUp says that these claims stand at the end of their logs now. A partition without traffic would otherwise hold the
-// horizon back for ever; call it about once a minute for partitions that are at the end.
-func (s *Store) CaughtUp(ctx context.Context, claims []Claim) error {
+// CaughtUp says that all that the logs of these claims held at a moment is committed. A partition without traffic would
+// otherwise hold the horizon back for ever; call it about once a minute for partitions that are at the end.
+func (s *Store) CaughtUp(ctx context.Context, claims []Claim, at time.Time) error {
 	ids, tokens := make([]int32, len(claims)), make([]uuid.UUID, len(claims))
 	for i, c := range claims {
 		ids[i], tokens[i] = c.SourceID, c.Token
@@ -135,10 +136,10 @@ with l as (
     for update of p
 )
 update tracetally.progress p
-set caught_up_at = $3
+set caught_up_at = greatest(p.caught_up_at, $3)
 from l
 where p.id = l.id`
-	return doing("mark partitions as caught up", s.exec(ctx, update, ids, tokens, s.cfg.Now()))
+	return doing("mark partitions as caught up", s.exec(ctx, update, ids, tokens, at))
 }
 
 // exec runs one autocommitted statement and does not wait for ever for its answer.

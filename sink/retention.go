@@ -10,11 +10,18 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/tracetally/tracetally/internal/secret"
 )
 
 // RetentionConfig says how long rollups are kept and how patient retention is. Zero fields mean their defaults. How long the
 // ledger is kept is Config.Retention.
 type RetentionConfig struct {
+	// URL and Password are of the login that works, which must be a member of RoleRetention. It may also be another address of
+	// the same database: the session lock needs a connection of its own, which a pooler that shares them does not give.
+	// Default: those of Config.
+	URL      secret.Secret
+	Password secret.Source
 	// Keep is how long the rows of the rollups are kept, by tier.
 	Keep Keep
 	// Every is how often it looks. Default 1 minute.
@@ -22,7 +29,7 @@ type RetentionConfig struct {
 	// ReaderWait is how long one detach waits for readers of the ledger that began before it. Nobody waits for it meanwhile.
 	// Default 1 minute.
 	ReaderWait time.Duration
-	// Observe, if set, hears of every pass, in Run's goroutine.
+	// Observe, if set, hears of every pass, in Run's goroutine; of one that failed with why. InTheWay tells the reasons apart.
 	Observe func(RetentionState, error)
 }
 
@@ -65,6 +72,8 @@ func (k Keep) validate(ledger time.Duration) error {
 
 // RetentionState is what a pass found and did.
 type RetentionState struct {
+	// Known tells that the rest could be found out; what was removed is true in any case.
+	Known bool
 	// Horizon is the time before which events are late; zero when it is not set yet.
 	Horizon time.Time
 	// Partitions is how many partitions the ledger has, Expired how many of them, detached ones included, lie before the
@@ -98,6 +107,9 @@ type Retention struct {
 // NewRetention makes a retention worker; cfg says how to connect and how long the ledger is kept. Nothing happens before Run.
 func NewRetention(cfg Config, opts RetentionConfig) (*Retention, error) {
 	cfg = cfg.withDefaults()
+	if !opts.URL.Empty() {
+		cfg.URL, cfg.Password = opts.URL, opts.Password
+	}
 	opts.Keep = opts.Keep.withDefaults(cfg.Retention)
 	if err := errors.Join(cfg.Validate(), opts.Keep.validate(cfg.Retention)); err != nil {
 		return nil, err

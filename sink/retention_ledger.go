@@ -38,6 +38,9 @@ type inTheWay struct {
 	pids      []int32
 }
 
+// InTheWay tells whether a pass failed only because a transaction that began before it has not ended.
+func InTheWay(err error) bool { return errors.As(err, new(*inTheWay)) }
+
 func (e *inTheWay) Error() string {
 	return fmt.Sprintf("partition %s waits for transactions that began before (pids %v)", e.partition, e.pids)
 }

@@ -73,6 +73,7 @@ from tracetally.horizon h, tracetally.retention t`
 	if err != nil {
 		return doing("look at the ledger's partitions", err)
 	}
+	s.Known = true
 	s.Horizon, s.Succeeded, s.Oldest = orZero(horizon), orZero(succeeded), orZero(oldest)
 	return nil
 }

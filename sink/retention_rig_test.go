@@ -18,9 +18,8 @@ import (
 // retentionOf is a retention worker on the database of a store, as a login that may do this and nothing else.
 func retentionOf(t testing.TB, s *Store, opts RetentionConfig) *Retention {
 	t.Helper()
-	cfg := s.cfg
-	cfg.URL = secret.New(pgtest.As(t, s.cfg.URL.Reveal(), RoleRetention))
-	r, err := NewRetention(cfg, opts)
+	opts.URL = secret.New(pgtest.As(t, s.cfg.URL.Reveal(), RoleRetention))
+	r, err := NewRetention(s.cfg, opts)
 	if err != nil {
 		t.Fatal(err)
 	}

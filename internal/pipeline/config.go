@@ -39,6 +39,8 @@ type Config struct {
 	Drain time.Duration
 	// HaltOnGap halts a partition whose log was trimmed before it was read, instead of writing a gap and going on.
 	HaltOnGap bool
+	// Retention is how long rollups are kept, and the login that removes what is old.
+	Retention sink.RetentionConfig
 	// MetricsAddr is where /metrics, /healthz and /readyz listen; AllowRemote permits an address beyond loopback.
 	MetricsAddr string
 	AllowRemote bool
@@ -58,6 +60,9 @@ func (c Config) withDefaults() Config {
 	c.Drain = cmp.Or(c.Drain, DefaultDrain)
 	c.Kafka.FetchBytes = cmp.Or(c.Kafka.FetchBytes, DefaultFetchBytes)
 	c.MemoryLimit = cmp.Or(c.MemoryLimit, DefaultMemoryLimit)
+	if c.Line.Decoder.Now == nil {
+		c.Line.Decoder.Now = time.Now
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -81,14 +81,17 @@ func (p *partition) settle(ctx context.Context) error {
 	case o.outcome.Fenced:
 		return errFenced
 	}
-	p.committed(o)
+	p.committed(ctx, o)
 	return nil
 }
 
 // committed draws the consequences of an acknowledged batch.
-func (p *partition) committed(o *offered) {
+func (p *partition) committed(ctx context.Context, o *offered) {
 	p.metrics.Committed(o.batch.To, o.batch.Watermark)
 	p.assigned.Mirror(o.batch.To)
+	if at, ok := p.ends.committed(p.w.now(), o.batch.To, o.batch.Watermark); ok {
+		p.caughtUp(ctx, at)
+	}
 }
 
 // drain commits what is in hand when the walk ends, within the grace that stopping has.

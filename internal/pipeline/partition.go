@@ -13,7 +13,6 @@ import (
 	"github.com/tracetally/tracetally/alerts"
 	"github.com/tracetally/tracetally/consumer"
 	"github.com/tracetally/tracetally/schemas"
-	"github.com/tracetally/tracetally/sink"
 )
 
 // errFenced ends a walk whose partition has another owner now; errUncommitted one whose batch could not be written. After
@@ -22,9 +21,6 @@ var (
 	errFenced      = errors.New("partition has another owner")
 	errUncommitted = errors.New("batch not committed")
 )
-
-// caughtUpEvery is how often a partition without traffic says that it is at the end of its log.
-const caughtUpEvery = time.Minute
 
 // releaseGrace bounds the courtesy of giving a partition back.
 const releaseGrace = time.Second
@@ -52,8 +48,8 @@ type partition struct {
 	epoch int32
 	// suspected is the status of a halt that was seen once; it is looked at again before it is recorded.
 	suspected string
-	// toldCaughtUp is when PostgreSQL last heard that the partition stands at the end of its log.
-	toldCaughtUp time.Time
+	// ends is what is known of the end of the log.
+	ends logEnd
 	// pending is the batch that the committer has; there is at most one, and the next is prepared meanwhile.
 	pending *offered
 }
@@ -221,8 +217,8 @@ func (p *partition) step(ctx context.Context) error {
 		}
 		p.suspected = "" // the log is there and goes on from where we stand
 		atEnd = chunk.To >= chunk.LastStable
-		if atEnd && p.builder.empty() && p.pending == nil {
-			p.caughtUp(ctx)
+		if atEnd {
+			p.reachedEnd(ctx, chunk.To)
 		}
 	}
 	// Offer what is old enough, or all there is. While the committer has the last batch, reading goes on instead of waiting.
@@ -307,18 +303,4 @@ func (p *partition) returned(ctx context.Context) error {
 	p.away = false
 	p.read()
 	return nil
-}
-
-// caughtUp lets PostgreSQL know, about once a minute, that all of the log is committed: a partition without traffic would
-// hold back the horizon of all. Said before the commit it would make the very records late that are being committed. It is
-// news, not a promise: a failure is tried again with the next look.
-func (p *partition) caughtUp(ctx context.Context) {
-	if p.w.now().Sub(p.toldCaughtUp) < caughtUpEvery {
-		return
-	}
-	if err := p.w.store.CaughtUp(ctx, []sink.Claim{p.builder.claim}); err != nil {
-		p.log.Debug("caught-up partition not noted", "err", err)
-		return
-	}
-	p.toldCaughtUp = p.w.now()
 }

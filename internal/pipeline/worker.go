@@ -34,6 +34,7 @@ type worker struct {
 	store     *sink.Store
 	kafka     *consumer.Client
 	committer *sink.Committer
+	retention *sink.Retention
 	metrics   *alerts.Metrics
 	room      *room
 	// partitions is how many are assigned now; they share what may be fetched.
@@ -65,6 +66,10 @@ func Run(ctx context.Context, cfg Config, rules *classify.Classifier) error {
 		return err
 	}
 	defer store.Close()
+	retention, err := newRetention(cfg, metrics)
+	if err != nil {
+		return err
+	}
 	group := &membership{now: time.Now}
 	cfg.Kafka.Joined = group.joined
 	kafka, err := consumer.New(cfg.Kafka)
@@ -82,7 +87,7 @@ func Run(ctx context.Context, cfg Config, rules *classify.Classifier) error {
 	}
 	w := &worker{
 		cfg: cfg, log: cfg.Logger, now: time.Now, rules: rules, store: store, kafka: kafka, metrics: metrics,
-		room: room, retryPause: time.Second,
+		room: room, retryPause: time.Second, retention: retention,
 	}
 	w.committer = sink.NewCommitter(store, sink.CommitterConfig{
 		Interval: cfg.CommitInterval, MaxEvents: commitEvents, Grace: commitGrace, Observe: w.observe,
@@ -104,6 +109,7 @@ func (w *worker) run(ctx context.Context, server *alerts.Server) error {
 
 	err := w.awaitStore(ctx)
 	if err == nil {
+		background.Go(func() error { return w.keep(commitCtx) })
 		err = w.awaitTopics(ctx)
 	}
 	if err == nil && ctx.Err() == nil {
