@@ -38,7 +38,7 @@ func createDatabase(ctx context.Context, server *localpg.Server, name string) (s
 	return server.URL(name), nil
 }
 
-// ledger is the product's tables, migrated, and our look at them.
+// ledger is the product's tables, migrated, and our look at them. url is a login's with the rights of the worker.
 type ledger struct {
 	url  string
 	pool *pgxpool.Pool
@@ -56,7 +56,12 @@ func newLedger(ctx context.Context, server *localpg.Server, name string) (*ledge
 	if err != nil {
 		return nil, errors.New("open connections to PostgreSQL") // the error would quote the URL
 	}
-	return &ledger{url: url, pool: pool}, nil
+	worker, err := server.Login(ctx, name, sink.RoleWriter)
+	if err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("make the worker's login: %w", err)
+	}
+	return &ledger{url: worker.URL(name), pool: pool}, nil
 }
 
 // progress is how far the partitions of a topic are.
