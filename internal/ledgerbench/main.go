@@ -66,9 +66,6 @@ func start(ctx context.Context, args []string) error {
 		return err
 	}
 	defer func() { _ = server.Close() }() // its data are thrown away
-	if err := warm(ctx, server.URL("postgres")); err != nil {
-		return err
-	}
 	ctx, cancel := context.WithTimeout(ctx, o.limit)
 	defer cancel()
 	for n, l := range o.layouts {
@@ -144,6 +141,9 @@ func measure(ctx context.Context, server *localpg.Server, o options, l layout, d
 		return fmt.Errorf("create a database: %w", err)
 	}
 	r, err := prepare(ctx, o, l, server.URL(database))
+	if err == nil {
+		err = warm(ctx, server.URL("postgres"))
+	}
 	if err == nil {
 		r.server = server.Pid()
 		describe(os.Stdout, o, l, r.ledger.rows)

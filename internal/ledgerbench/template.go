@@ -70,10 +70,6 @@ where attrelid = 'tracetally.ledger_in'::regclass and attnum > 0 and not attisdr
 
 // commitTraffic sends records of the demo's traffic down the line and commits them, as one partition.
 func commitTraffic(ctx context.Context, url string, at time.Time) error {
-	events, records, err := walk(at)
-	if err != nil {
-		return err
-	}
 	store, err := sink.Open(ctx, sink.Config{URL: secret.New(url), Now: func() time.Time { return at.Add(time.Hour) }})
 	if err != nil {
 		return err
@@ -84,52 +80,48 @@ func commitTraffic(ctx context.Context, url string, at time.Time) error {
 	if err != nil {
 		return err
 	}
+	batch := &sink.Batch{Claim: claim, From: 0, To: templateRecords, FirstTime: at, Watermark: at}
+	if err := walk(at, batch); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	committer := sink.NewCommitter(store, sink.CommitterConfig{Interval: time.Millisecond})
 	ended := make(chan error, 1)
 	go func() { ended <- committer.Run(ctx) }()
-	_, err = committer.Submit(ctx, &sink.Batch{
-		Claim: claim, From: 0, To: templateRecords, Events: events, Records: records, FirstTime: at, Watermark: at,
-	})
+	_, err = committer.Submit(ctx, batch)
 	cancel()
 	return errors.Join(err, <-ended)
 }
 
-// walk takes traffic through the line.
-func walk(at time.Time) ([]schemas.Event, []sink.RecordEvents, error) {
+// walk takes traffic through the line, into a batch.
+func walk(at time.Time, into *sink.Batch) error {
 	book, err := enrich.LoadBook(enrich.BookConfig{})
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
 	rules, err := classify.New(classify.Config{})
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
 	key := secret.New("a key that guards invented users")
 	line, err := pipeline.NewLine(pipeline.LineConfig{Enrich: enrich.Config{
 		Book: book, HashKey: key, TraceURL: "https://traces.example.test/project/1/traces/{trace_id}",
 	}}, rules)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
 	defer line.Release()
 	g := traffic.New(traffic.Config{Seed: 1, Start: at})
-	var events []schemas.Event
-	var records []sink.RecordEvents
 	for offset := range int64(templateRecords) {
 		made := g.Next()
 		res := line.Walk(&schemas.Record{Topic: made.Topic, Partition: made.Partition, Offset: offset, Timestamp: made.Time, Key: made.Key, Value: made.Value})
-		first := len(events)
 		for i := range res.Events {
 			if !res.Events[i].Ignored && res.Reject == "" {
-				events = append(events, res.Events[i].Event)
+				into.Add(offset, &res.Events[i].Event)
 			}
 		}
-		if n := len(events) - first; n > 0 {
-			records = append(records, sink.RecordEvents{Offset: offset, First: first, N: n})
-		}
 	}
-	return events, records, nil
+	return nil
 }
 
 // Places in ledger_in; a test holds them against the catalogue.
