@@ -49,6 +49,9 @@ func (k Keep) withDefaults(ledger time.Duration) Keep {
 	return k
 }
 
+// Validate reports every problem at once, in the words of the flags; ledger is how long the ledger is kept.
+func (k Keep) Validate(ledger time.Duration) error { return k.withDefaults(ledger).validate(ledger) }
+
 func (k Keep) validate(ledger time.Duration) error {
 	var problems []error
 	check := func(name string, d, least time.Duration, why string) {

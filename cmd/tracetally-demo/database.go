@@ -24,8 +24,9 @@ const databaseName = "tracetally"
 type database struct {
 	server *localpg.Server
 	pool   *pgxpool.Pool
-	// workerURL and readerURL are for logins with the rights of the worker and of Grafana, as in production.
-	workerURL, readerURL string
+	// workerURL, retentionURL and readerURL are for logins with the rights of the worker, of retention and of Grafana, as in
+	// production.
+	workerURL, retentionURL, readerURL string
 	// dir holds files that say how to reach the server: psql is the line that uses them, as the reader; passEnv names the
 	// password file to other clients, for which bareURL is the worker's URL without the password.
 	dir, psql, passEnv, bareURL string
@@ -59,11 +60,15 @@ func (d *database) prepare(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("make the worker's login: %w", err)
 	}
+	retention, err := d.server.Login(ctx, "retention", sink.RoleRetention)
+	if err != nil {
+		return fmt.Errorf("make the login of retention: %w", err)
+	}
 	reader, err := d.server.Login(ctx, "reader", sink.RoleGrafana)
 	if err != nil {
 		return fmt.Errorf("make the reader's login: %w", err)
 	}
-	d.workerURL, d.readerURL = worker.URL(databaseName), reader.URL(databaseName)
+	d.workerURL, d.retentionURL, d.readerURL = worker.URL(databaseName), retention.URL(databaseName), reader.URL(databaseName)
 	cfg, err := pgxpool.ParseConfig(d.readerURL)
 	if err != nil {
 		return errors.New("read the database URL") // the parse error would quote the password

@@ -102,7 +102,7 @@ func (d *demo) startWorker(log *slog.Logger) error {
 	}
 	var err error
 	// Not the context that ends with the first Ctrl-C: the worker then still has to read what was sent.
-	d.worker, err = startWorker(d.stop.now, d.kafka.addr, d.postgres.workerURL, portOr(d.o.MetricsPort, usualMetricsPort), log)
+	d.worker, err = startWorker(d.stop.now, d.kafka.addr, d.postgres, portOr(d.o.MetricsPort, usualMetricsPort), log)
 	if err == nil {
 		say(d.out, "Metrics     http://%s/metrics\n", d.worker.metrics)
 	}

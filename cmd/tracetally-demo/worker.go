@@ -24,7 +24,7 @@ type worker struct {
 	stop context.CancelFunc
 }
 
-func startWorker(ctx context.Context, addr, postgresURL string, metricsPort int, log *slog.Logger) (*worker, error) {
+func startWorker(ctx context.Context, addr string, postgres *database, metricsPort int, log *slog.Logger) (*worker, error) {
 	book, err := enrich.LoadBook(enrich.BookConfig{})
 	if err != nil {
 		return nil, fmt.Errorf("load prices: %w", err)
@@ -36,7 +36,8 @@ func startWorker(ctx context.Context, addr, postgresURL string, metricsPort int,
 	listening := make(chan string, 1)
 	cfg := pipeline.Config{
 		Kafka:       consumer.Config{Brokers: []string{addr}, GroupID: "tracetally", Topics: topicNames(), Logger: log},
-		Sink:        sink.Config{URL: secret.New(postgresURL), Logger: log},
+		Sink:        sink.Config{URL: secret.New(postgres.workerURL), Logger: log},
+		Retention:   sink.RetentionConfig{URL: secret.New(postgres.retentionURL)},
 		Line:        pipeline.LineConfig{Enrich: enrich.Config{Book: book, HashKey: secret.New(rand.Text())}},
 		MetricsAddr: fmt.Sprintf("127.0.0.1:%d", metricsPort),
 		Version:     version,

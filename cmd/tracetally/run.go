@@ -96,6 +96,7 @@ type runCmd struct {
 	kafkaFlags
 	postgresFlags
 	lineFlags
+	retentionFlags
 	logFlags
 
 	Topics         []string      `help:"Topics to consume. In the YAML file also a mapping from a topic to its settings: format, environment, service, provider, latency_unit." placeholder:"TOPIC"`
@@ -113,7 +114,6 @@ type runCmd struct {
 	MaxBatchBytes  int           `help:"A batch of Kafka that is larger, as sent or unpacked, is quarantined as bad_compression or bad_batch." default:"33554432"`
 	MemoryLimit    int64         `help:"What the process may hold, in bytes: partitions have as much in hand at a time as fits, and the garbage collector works harder near it (unless GOMEMLIMIT is set, which it then obeys). A single batch of Kafka that unpacks to tens of megabytes goes beyond." default:"134217728"`
 	Drain          time.Duration `help:"How long stopping may take; what is in hand is committed within it." default:"10s"`
-	Retention      time.Duration `help:"How far back events are told apart from their duplicates; older ones are counted as late." default:"168h"`
 	HaltOnGap      bool          `help:"Halt a partition whose records Kafka deleted before they were read, instead of noting a gap and going on."`
 }
 
@@ -135,7 +135,8 @@ func (c *runCmd) Run(ctx context.Context, std *streams, file *configFile) error 
 func (c *runCmd) config() (pipeline.Config, error) {
 	store, err := c.sink()
 	store.Retention, store.Worker = c.Retention, workerName()
-	errs := []error{err}
+	retention, retentionErr := c.retentionFlags.config(&c.postgresFlags)
+	errs := []error{err, retentionErr}
 	check := func(ok bool, format string, args ...any) {
 		if !ok {
 			errs = append(errs, fmt.Errorf(format, args...))
@@ -155,8 +156,6 @@ func (c *runCmd) config() (pipeline.Config, error) {
 	check(within(c.BatchAge, 10*time.Millisecond, time.Minute), "batch-age: must be 10ms to 1m, got %v", c.BatchAge)
 	check(within(c.CommitInterval, 10*time.Millisecond, time.Minute), "commit-interval: must be 10ms to 1m, got %v", c.CommitInterval)
 	check(within(c.Drain, time.Second, 10*time.Minute), "drain: must be 1s to 10m, got %v", c.Drain)
-	check(within(c.Retention, 24*time.Hour, 10*365*24*time.Hour) && c.Retention%(24*time.Hour) == 0,
-		"retention: must be whole days, 24h to 87600h, got %v", c.Retention)
 	check(within(c.SessionTimeout, 6*time.Second, 10*time.Minute), "session-timeout: must be 6s to 10m, got %v", c.SessionTimeout)
 	check(c.SessionTimeout > c.Drain, "session-timeout: must exceed drain (%v), got %v", c.Drain, c.SessionTimeout)
 	access := c.access()
@@ -170,7 +169,7 @@ func (c *runCmd) config() (pipeline.Config, error) {
 	return pipeline.Config{
 		Kafka: consumer.Config{Brokers: c.Brokers, GroupID: c.Group, Topics: c.Topics, ClientID: "tracetally", MaxBatchBytes: c.MaxBatchBytes,
 			SessionTimeout: c.SessionTimeout, RebalanceTimeout: c.SessionTimeout, Access: access},
-		Sink: store,
+		Sink: store, Retention: retention,
 		From: from, BatchEvents: c.BatchEvents, BatchAge: c.BatchAge, CommitInterval: c.CommitInterval, Drain: c.Drain, MemoryLimit: c.MemoryLimit,
 		HaltOnGap: c.HaltOnGap, MetricsAddr: c.Listen, AllowRemote: c.ListenRemote, Version: version,
 	}, errors.Join(errs...)
