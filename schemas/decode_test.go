@@ -250,7 +250,10 @@ func FuzzDecode(f *testing.F) {
 		if header != "" {
 			rec.Headers = []Header{{Key: "event", Value: []byte(header)}}
 		}
-		res := d.Decode(rec)
+		var res *Result
+		if used := allocated(func() { res = d.Decode(rec) }); used > 48*uint64(len(value))+256<<10 {
+			t.Fatalf("%d bytes allocated for a value of %d", used, len(value))
+		}
 		if res.Bug != "" {
 			t.Fatalf("bug at %s", res.Bug)
 		}
