@@ -26,4 +26,6 @@
 //   - G6 metrics follow the commit, and old backlog moves none: TestMetricsNeverLeadTheTables,
 //     TestOldBacklogMovesNoAlertSeries
 //   - G7 text of prompts and outputs goes nowhere, secrets in the text of errors neither: TestCanaryTextReachesNothing
+//   - G8 what is dropped because it is old changes no figure, and what still comes for it is late, not lost:
+//     TestWorkerDropsOldDaysAndCountsWhatComesForThemAsLate
 package pipeline
