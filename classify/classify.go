@@ -15,10 +15,11 @@ type Config struct {
 	NoMessages bool
 }
 
-// Classifier labels failures. It is safe for concurrent use and never changes.
+// Classifier labels failures. It is safe for concurrent use, and what it answers never changes.
 type Classifier struct {
 	rules      *ruleSet
 	noMessages bool
+	memo       *memo // nil: every label is computed
 	scratch    *sync.Pool // of *facts
 }
 
@@ -28,8 +29,12 @@ func New(cfg Config) (*Classifier, error) {
 	if err != nil {
 		return nil, fmt.Errorf("compile rules: %w", err)
 	}
+	memo, err := newMemo()
+	if err != nil {
+		return nil, err
+	}
 	return &Classifier{
-		rules: set, noMessages: cfg.NoMessages,
+		rules: set, noMessages: cfg.NoMessages, memo: memo,
 		scratch: &sync.Pool{New: func() any { return new(facts) }},
 	}, nil
 }
@@ -41,16 +46,37 @@ func (c *Classifier) Classify(ev *schemas.Event, s *schemas.Sensitive) {
 	}
 	f := c.scratch.Get().(*facts)
 	defer c.scratch.Put(f)
+	var key memoKey
+	remember := false
+	if c.memo != nil {
+		f.buf, key, remember = c.memo.key(f.buf, ev, s)
+	}
+	label, known := schemas.Failure{}, false
+	if remember {
+		label, known = c.memo.labels.Get(key)
+	}
+	if !known {
+		label = c.label(f, ev, s)
+	}
+	if remember && !known {
+		c.memo.labels.Add(key, label)
+	}
+	ev.Failure = &label
+}
+
+// label computes what Classify sets.
+func (c *Classifier) label(f *facts, ev *schemas.Event, s *schemas.Sensitive) schemas.Failure {
 	c.gather(f, ev, s)
 	best := c.decide(f)
-	ev.Failure = &schemas.Failure{
+	label := schemas.Failure{
 		Category: best.info.Category, Reason: best.info.Reason, Retryable: best.info.Retryable,
 		Origin: best.info.Origin, Recovery: best.info.Recovery, Rule: best.name,
 		Code: c.code(f, ev, s, best.info.Reason), Type: typeOf(s), Fingerprint: fingerprint(s),
 	}
 	if !c.noMessages {
-		ev.Failure.Message = messageOf(s, best.info.Category)
+		label.Message = messageOf(s, best.info.Category)
 	}
+	return label
 }
 
 func failed(ev *schemas.Event) bool {
