@@ -97,11 +97,21 @@ func (f *configFile) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (an
 		return nil, nil
 	}
 	switch v := v.(type) {
-	case []any, map[string]any:
-		return v, nil
+	case []any:
+		return v, f.shape(flag, flag.IsSlice(), "a list")
+	case map[string]any:
+		return v, f.shape(flag, flag.IsMap(), "a mapping")
 	default:
 		return fmt.Sprint(v), nil
 	}
+}
+
+// shape refuses a value of a shape that the flag does not take. kong would, too, and quote the value, which may be secret.
+func (f *configFile) shape(flag *kong.Flag, fits bool, shape string) error {
+	if fits {
+		return nil
+	}
+	return fmt.Errorf("%s: %s: must not be %s", f.path, flag.Name, shape)
 }
 
 // topicDefaults is the per-topic part as the decoder takes it, every problem of it reported at once; nil without a file.
