@@ -115,7 +115,7 @@ func indexes() map[string]index {
 }
 
 // shipped is the layout of the product's migrations.
-func shipped() layout { return layout{name: "shipped", index: index{look: byKey}} }
+func shipped() layout { return layout{name: "shipped", index: index{look: byHourAndHash}} }
 
 // parseLayout reads "shipped", or WIDTH/INDEX such as "24h/key-time".
 func parseLayout(name string) (layout, error) {
@@ -134,7 +134,7 @@ func parseLayout(name string) (layout, error) {
 // prepare turns the migrated, empty ledger into the layout, and makes the table of the control (measure.go).
 func (l layout) prepare(ctx context.Context, conn *pgx.Conn) error {
 	const clear = `
-drop index tracetally.ledger_join_key;
+drop index tracetally.ledger_join;
 do $$ declare p regclass; begin
     for p in select inhrelid::regclass from pg_inherits where inhparent = 'tracetally.ledger'::regclass loop
         execute format('drop table %s', p);

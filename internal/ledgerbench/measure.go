@@ -51,10 +51,8 @@ select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint, (select wal_
        d.blks_hit, d.blks_read,
        (select coalesce(sum(pg_relation_size(relid)), 0)::bigint from pg_partition_tree('tracetally.ledger') where isleaf),
        (select coalesce(sum(pg_relation_size(relid)), 0)::bigint from pg_partition_tree('tracetally.ledger_pkey') where isleaf),
-       (select coalesce(sum(pg_relation_size(t.relid)), 0)::bigint
-        from pg_index i cross join lateral pg_partition_tree(i.indexrelid) t
-        where i.indrelid = 'tracetally.ledger'::regclass and t.isleaf
-          and i.indexrelid in (to_regclass('tracetally.ledger_join'), to_regclass('tracetally.ledger_join_key')))
+       (select coalesce(sum(pg_relation_size(relid)), 0)::bigint
+        from pg_partition_tree(to_regclass('tracetally.ledger_join')) where isleaf)
 from pg_stat_database d
 where d.datname = current_database()`
 	var c counters
