@@ -2,15 +2,20 @@ package consumer
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"math"
+	"reflect"
+	"runtime"
+	"slices"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/tracetally/tracetally/internal/kafkatest"
+	"github.com/tracetally/tracetally/schemas"
 )
 
 func fuzzClient(t testing.TB) *Client {
@@ -42,7 +47,11 @@ func FuzzResponse(f *testing.F) {
 			r.filter.reset([]abortedTxn{{producer: 7, first: 1}})
 			for len(r.rest) > 0 {
 				at := r.offset
-				c, err := r.scan()
+				var c Chunk
+				var err error
+				if used := allocated(func() { c, err = r.scan() }); used > uint64(maxUnpacking+64*len(records)) {
+					t.Fatalf("%d bytes allocated for an answer of %d", used, len(records))
+				}
 				if errors.Is(err, errAskAgain) {
 					break
 				}
@@ -52,11 +61,7 @@ func FuzzResponse(f *testing.F) {
 				if c.From != at || c.To <= at || c.To != r.offset {
 					t.Fatalf("chunk [%d,%d) after %d", c.From, c.To, at)
 				}
-				for _, b := range c.Bad {
-					if b.From < at || b.To <= b.From || b.To > c.To {
-						t.Fatalf("bad range [%d,%d) in [%d,%d)", b.From, b.To, c.From, c.To)
-					}
-				}
+				checkCover(t, c)
 				r.Release()
 			}
 			if len(records) == 0 {
@@ -67,6 +72,43 @@ func FuzzResponse(f *testing.F) {
 			t.Fatalf("going in circles at offset %d", r.offset)
 		}
 	})
+}
+
+// maxUnpacking bounds what one answer may make a client of fuzzClient allocate beyond its own size: a few batches of the
+// limit of 1 MiB in buffers that grow by doubling, and the tables of the codecs, which are made once.
+const maxUnpacking = 64 << 20
+
+func allocated(f func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
+}
+
+// checkCover: what a chunk says of offsets lies within it, in order, and no offset is in two of its records and bad ranges.
+func checkCover(t *testing.T, c Chunk) {
+	type span struct{ from, to int64 }
+	var said []span
+	for _, rec := range c.Records {
+		said = append(said, span{rec.Offset, rec.Offset + 1})
+	}
+	for _, b := range c.Bad {
+		said = append(said, span{b.From, b.To})
+	}
+	slices.SortFunc(said, func(a, b span) int { return cmp.Compare(a.from, b.from) })
+	at := c.From
+	for _, s := range said {
+		if s.from < at || s.to <= s.from || s.to > c.To {
+			t.Fatalf("[%d,%d) after %d in chunk [%d,%d)", s.from, s.to, at, c.From, c.To)
+		}
+		at = s.to
+	}
+	for i := 1; i < len(c.Records); i++ {
+		if c.Records[i].Offset <= c.Records[i-1].Offset {
+			t.Fatalf("record %d after %d", c.Records[i].Offset, c.Records[i-1].Offset)
+		}
+	}
 }
 
 // FuzzFetched feeds the frame around the records.
@@ -82,7 +124,13 @@ func FuzzFetched(f *testing.F) {
 	})
 }
 
-// FuzzBatch compares the decoder with franz-go's, on batches whose checksum is right and whose every other field may lie.
+// FuzzBatch compares the decoder with franz-go's, on batches whose checksum is right and whose every other field may lie; the
+// payload is taken as packed by the codec that the attributes name, and, if they name none, packed by each codec as well.
+//
+// What both take is equal record by record: offset, time, key, value, headers, null apart from empty. What only one takes:
+// ours refuses what no producer writes (records out of order or beyond the batch's last offset, counts that do not fit,
+// bytes left over, overlong varints, more than maxHeaders headers, a time beyond the year 9999 is none) and what unpacks beyond
+// its limit; franz-go refuses LZ4 frames whose own checksums are wrong, which we leave to the batch's.
 func FuzzBatch(f *testing.F) {
 	rec := kafkatest.Record
 	f.Add(uint16(0), int32(1), int32(2), int64(5), rec(0, []byte("k"), []byte("v"), 1, kafkatest.Header("h", nil)...))
@@ -113,7 +161,29 @@ func FuzzBatch(f *testing.F) {
 			t.Fatalf("stepped to %d over a batch that ends before %d", r.offset, want)
 		}
 		compare(t, r, raw, attributes)
+		for codec := uint16(codecGzip); codec <= codecZstd && attributes&7 == codecNone; codec++ {
+			samePacked(t, client, r, codec, attributes, lastDelta, count, baseTime, payload)
+		}
 	})
+}
+
+// samePacked: the same records in a batch that is packed well are read alike, by us and by franz-go.
+func samePacked(t *testing.T, client *Client, plain *Reader, codec, attributes uint16, lastDelta, count int32, baseTime int64, payload []byte) {
+	t.Helper()
+	const base = 100
+	raw := kafkatest.Batch{Base: base, Attributes: attributes&^48 | codec, LastDelta: lastDelta, Count: count, BaseTime: baseTime,
+		MaxTime: baseTime, Payload: compress(t, codec, payload, len(payload))}.Bytes()
+	b := readBatch(raw)
+	r := client.Reader("t", 0, base)
+	r.rest, r.log = raw, fetched{highWatermark: base}
+	r.take(&b)
+	if len(r.decoder.bad) != len(plain.decoder.bad) || !slices.EqualFunc(r.decoder.records, plain.decoder.records, func(a, b schemas.Record) bool {
+		return reflect.DeepEqual(a, b)
+	}) {
+		t.Fatalf("codec %d: %d records and %d bad ranges, unpacked %d and %d", codec, len(r.decoder.records), len(r.decoder.bad),
+			len(plain.decoder.records), len(plain.decoder.bad))
+	}
+	compare(t, r, raw, attributes|codec)
 }
 
 // compare: what we take, franz-go reads alike; what is written as a producer writes it, we take.
