@@ -3,7 +3,7 @@ GO      ?= go
 BIN     := bin
 LDFLAGS := -s -w -X main.version=$(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: run build test check vet lint licences generated faults fuzz race bench kafka clean
+.PHONY: run build test check vet lint licences generated faults fuzz race bench rules kafka clean
 
 run: ## start the demo: embedded Kafka and PostgreSQL, a worker, real traffic (ARGS="--for 60s")
 	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/...
@@ -48,6 +48,11 @@ race: ## the concurrent parts under the race detector
 bench: ## CPU per event, memory and rate against a worker written by hand, on the same bytes (ARGS="-paced 10000" for delays)
 	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/tracetally ./internal/bench
 	@exec $(BIN)/bench -worker $(BIN)/tracetally $(ARGS)
+
+rules: ## alert rules: promtool's tests at two paces, each rule broken in every way and noticed, and a real Prometheus at a real worker
+	@.ci/need promtool:prometheus prometheus:prometheus
+	$(GO) run ./internal/rulecheck
+	$(GO) test -count=1 -timeout 10m -tags rules -run TestRulesInPrometheus ./internal/pipeline
 
 licences: ## every module that is linked has a licence that Apache-2.0 may carry
 	$(GO) run ./internal/licences
