@@ -76,7 +76,7 @@ func (e *Enricher) setTraceURL(template string) error {
 // link of one event. It reads s and keeps nothing of it.
 func (e *Enricher) Apply(ev *schemas.Event, s *schemas.Sensitive) {
 	ev.UserHash = e.hashes.text(s.UserID)
-	ev.InputHash = e.hashes.bytes(s.Input)
+	ev.InputHash = e.hashes.input(s.Input)
 	if e.links && ev.TraceURL == "" && ev.TraceIDRaw != "" {
 		ev.TraceURL = e.traceParts[0] + url.PathEscape(ev.TraceIDRaw) + e.traceParts[1]
 	}

@@ -2,9 +2,12 @@ package enrich_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+
+	"pgregory.net/rapid"
 
 	"github.com/tracetally/tracetally/enrich"
 	"github.com/tracetally/tracetally/internal/secret"
@@ -20,7 +23,7 @@ func embeddedBook(t testing.TB) *enrich.Book {
 	return b
 }
 
-func TestHashesAreThePlainHMAC(t *testing.T) {
+func TestHashOfAUserIsThePlainHMAC(t *testing.T) {
 	e, err := enrich.New(enrich.Config{Book: embeddedBook(t), HashKey: secret.New("k3y")})
 	if err != nil {
 		t.Fatal(err)
@@ -28,13 +31,42 @@ func TestHashesAreThePlainHMAC(t *testing.T) {
 	var ev schemas.Event
 	e.Apply(&ev, &schemas.Sensitive{UserID: "user-42", Input: []byte("user-42")})
 	// printf %s user-42 | openssl dgst -sha256 -hmac k3y | cut -c1-32
-	if want := "e0d56d692daad2efaefd085b40e0b39c"; ev.UserHash != want || ev.InputHash != want {
-		t.Errorf("hashes %s and %s, want %s", ev.UserHash, ev.InputHash, want)
+	if want := "e0d56d692daad2efaefd085b40e0b39c"; ev.UserHash != want || ev.InputHash == want || len(ev.InputHash) != len(want) {
+		t.Errorf("hashes %s and %s, want %s and another", ev.UserHash, ev.InputHash, want)
 	}
 	e.Apply(&ev, &schemas.Sensitive{UserID: "user-43"})
 	if ev.UserHash == "" || ev.UserHash == "e0d56d692daad2efaefd085b40e0b39c" || ev.InputHash != "" {
 		t.Errorf("hashes %q and %q of another user without input", ev.UserHash, ev.InputHash)
 	}
+}
+
+// TestHashOfAnInputTellsWhetherItCameAgain also holds the key to be part of it: without it nobody can try inputs.
+func TestHashOfAnInputTellsWhetherItCameAgain(t *testing.T) {
+	book := embeddedBook(t)
+	hash := func(key string, input []byte) string {
+		e, err := enrich.New(enrich.Config{Book: book, HashKey: secret.New(key)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var ev schemas.Event
+		e.Apply(&ev, &schemas.Sensitive{Input: []byte("another input, hashed before")})
+		e.Apply(&ev, &schemas.Sensitive{Input: input})
+		return ev.InputHash
+	}
+	rapid.Check(t, func(rt *rapid.T) {
+		a := rapid.SliceOfN(rapid.Byte(), 1, 300).Draw(rt, "input")
+		b := slices.Clone(a)
+		if hash("k3y", a) != hash("k3y", b) {
+			rt.Fatal("two hashes of one input")
+		}
+		if hash("k3y", a) == hash("other", a) {
+			rt.Fatal("the hash does not depend on the key")
+		}
+		b[rapid.IntRange(0, len(b)-1).Draw(rt, "at")] ^= 1 << rapid.IntRange(0, 7).Draw(rt, "bit")
+		if hash("k3y", a) == hash("k3y", b) || hash("k3y", a) == hash("k3y", append(a, 0)) {
+			rt.Fatal("one hash for two inputs")
+		}
+	})
 }
 
 func TestWithoutAKeyNothingIsHashed(t *testing.T) {
