@@ -3,7 +3,7 @@ GO      ?= go
 BIN     := bin
 LDFLAGS := -s -w -X main.version=$(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: run build test check vet lint licences generated faults fuzz race bench rules kafka clean
+.PHONY: run build test check vet lint licences generated faults fuzz race bench ledger-bench rules kafka clean
 
 run: ## start the demo: embedded Kafka and PostgreSQL, a worker, real traffic (ARGS="--for 60s")
 	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/...
@@ -53,6 +53,10 @@ rules: ## alert rules: promtool's tests at two paces, each rule broken in every 
 	@.ci/need promtool:prometheus prometheus:prometheus
 	$(GO) run ./internal/rulecheck
 	$(GO) test -count=1 -timeout 10m -tags rules -run TestRulesInPrometheus ./internal/pipeline
+
+ledger-bench: ## what a row of the ledger costs the server, up to 50 million: 40 GB of disk, a quarter of an hour (ARGS="-rows 400k -step 100k -shared-buffers 128MB" to try it)
+	@$(GO) build -trimpath -o $(BIN)/ ./internal/ledgerbench
+	@exec $(BIN)/ledgerbench $(ARGS)
 
 licences: ## every module that is linked has a licence that Apache-2.0 may carry
 	$(GO) run ./internal/licences
