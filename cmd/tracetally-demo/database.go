@@ -28,8 +28,8 @@ type database struct {
 	// production.
 	workerURL, retentionURL, readerURL string
 	// dir holds files that say how to reach the server: psql is the line that uses them, as the reader; passEnv names the
-	// password file to other clients, for which bareURL is the worker's URL without the password.
-	dir, psql, passEnv, bareURL string
+	// password file to other clients, for which bareURL and bareRetentionURL are without the passwords.
+	dir, psql, passEnv, bareURL, bareRetentionURL string
 }
 
 func startPostgres(ctx context.Context, log *slog.Logger) (*database, error) {
@@ -56,19 +56,18 @@ func (d *database) prepare(ctx context.Context) error {
 	if err := sink.Migrate(ctx, sink.Config{URL: secret.New(d.server.URL(databaseName))}); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
-	worker, err := d.server.Login(ctx, "worker", sink.RoleWriter)
-	if err != nil {
-		return fmt.Errorf("make the worker's login: %w", err)
+	for name, l := range map[string]struct {
+		url  *string
+		role string
+	}{
+		"worker": {&d.workerURL, sink.RoleWriter}, "retention": {&d.retentionURL, sink.RoleRetention}, "reader": {&d.readerURL, sink.RoleGrafana},
+	} {
+		login, err := d.server.Login(ctx, name, l.role)
+		if err != nil {
+			return fmt.Errorf("make the login of the %s: %w", name, err)
+		}
+		*l.url = login.URL(databaseName)
 	}
-	retention, err := d.server.Login(ctx, "retention", sink.RoleRetention)
-	if err != nil {
-		return fmt.Errorf("make the login of retention: %w", err)
-	}
-	reader, err := d.server.Login(ctx, "reader", sink.RoleGrafana)
-	if err != nil {
-		return fmt.Errorf("make the reader's login: %w", err)
-	}
-	d.workerURL, d.retentionURL, d.readerURL = worker.URL(databaseName), retention.URL(databaseName), reader.URL(databaseName)
 	cfg, err := pgxpool.ParseConfig(d.readerURL)
 	if err != nil {
 		return errors.New("read the database URL") // the parse error would quote the password
@@ -87,7 +86,8 @@ func (d *database) prepare(ctx context.Context) error {
 func (d *database) writePsql() error {
 	reader, err := url.Parse(d.readerURL)
 	worker, workerErr := url.Parse(d.workerURL)
-	if err != nil || workerErr != nil {
+	cleaner, cleanerErr := url.Parse(d.retentionURL)
+	if err != nil || workerErr != nil || cleanerErr != nil {
 		return errors.New("read the database URL") // the parse error would quote the password
 	}
 	if d.dir, err = os.MkdirTemp("", "tracetally-demo-"); err != nil {
@@ -95,7 +95,7 @@ func (d *database) writePsql() error {
 	}
 	passFile, service := filepath.Join(d.dir, "pgpass"), filepath.Join(d.dir, "pg")
 	for file, text := range map[string]string{
-		passFile: passLine(reader) + passLine(worker),
+		passFile: passLine(reader) + passLine(worker) + passLine(cleaner),
 		service: fmt.Sprintf("[demo]\nhost=%s\nport=%s\nuser=%s\ndbname=%s\npassfile=%s\noptions=-csearch_path=tracetally\n",
 			reader.Hostname(), reader.Port(), reader.User.Username(), databaseName, passFile),
 	} {
@@ -105,8 +105,8 @@ func (d *database) writePsql() error {
 	}
 	d.psql = "PGSERVICEFILE=" + service + " psql service=demo"
 	d.passEnv = "PGPASSFILE=" + passFile
-	worker.User = url.User(worker.User.Username())
-	d.bareURL = worker.String()
+	worker.User, cleaner.User = url.User(worker.User.Username()), url.User(cleaner.User.Username())
+	d.bareURL, d.bareRetentionURL = worker.String(), cleaner.String()
 	return nil
 }
 

@@ -96,8 +96,8 @@ func (d *demo) start(ctx context.Context) error {
 
 func (d *demo) startWorker(log *slog.Logger) error {
 	if d.o.NoWorker {
-		say(d.out, "Worker      none; start one with:\n  %s bin/tracetally run --brokers %s --topics %s --postgres-url '%s' --no-users",
-			d.postgres.passEnv, d.kafka.addr, strings.Join(topicNames(), ","), d.postgres.bareURL)
+		say(d.out, "Worker      none; start one with:\n  %s bin/tracetally run --brokers %s --topics %s --postgres-url '%s' --retention-postgres-url '%s' --no-users",
+			d.postgres.passEnv, d.kafka.addr, strings.Join(topicNames(), ","), d.postgres.bareURL, d.postgres.bareRetentionURL)
 		return nil
 	}
 	var err error

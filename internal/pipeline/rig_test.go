@@ -80,6 +80,7 @@ func (r *rig) config(topics ...string) Config {
 	return Config{
 		Kafka:          consumer.Config{Brokers: r.kafka.Addrs(), GroupID: kafkatest.Name(r.t), Topics: topics, MaxWait: 50 * time.Millisecond},
 		Sink:           sink.Config{URL: secret.New(r.url), Retention: 10 * 365 * 24 * time.Hour},
+		Retention:      sink.RetentionConfig{URL: secret.New(pgtest.As(r.t, r.super, sink.RoleRetention))},
 		Line:           r.line(),
 		BatchAge:       20 * time.Millisecond,
 		CommitInterval: 50 * time.Millisecond,
