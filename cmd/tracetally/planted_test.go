@@ -25,19 +25,40 @@ import (
 	"github.com/tracetally/tracetally/sink"
 )
 
-func TestMain(m *testing.M) { os.Exit(pgtest.Run(m)) }
+func TestMain(m *testing.M) {
+	code := pgtest.Run(m)
+	if dir := filepath.Dir(*built); dir != "." {
+		_ = os.RemoveAll(dir) // the machine's temporary folder is emptied by others
+	}
+	os.Exit(code)
+}
 
 // patience bounds every wait of these tests.
 const patience = time.Minute
 
-// program is the real program, as `make build` makes it.
+// built is where the program is, once a test has asked for it.
+var built = new(string)
+
+var build = sync.OnceValue(func() error {
+	dir, err := os.MkdirTemp("", "tracetally-test-")
+	if err != nil {
+		return err
+	}
+	*built = filepath.Join(dir, "tracetally")
+	out, err := exec.Command("go", "build", "-trimpath", "-o", *built, ".").CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return nil
+})
+
+// program is the real program, as `make build` makes it, built once for all tests.
 func program(t *testing.T) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "tracetally")
-	if out, err := exec.Command("go", "build", "-trimpath", "-o", path, ".").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
+	if err := build(); err != nil {
+		t.Fatal(err)
 	}
-	return path
+	return *built
 }
 
 // process is the program as a process of its own, with everything that it wrote.
@@ -157,7 +178,7 @@ func startServices(t *testing.T) *services {
 		if err != nil || res.Error() != nil {
 			t.Fatal(err, res.Error())
 		}
-		read := kadm.NewACLs().Topics("t").Groups("tracetally").Operations(kadm.OpRead).ResourcePatternType(kadm.ACLPatternLiteral).Allow("User:" + user)
+		read := kadm.NewACLs().Topics("t").Groups("tracetally", "other").Operations(kadm.OpRead).ResourcePatternType(kadm.ACLPatternLiteral).Allow("User:" + user)
 		if _, err := s.kafka.Admin().CreateACLs(t.Context(), read); err != nil {
 			t.Fatal(err)
 		}
@@ -226,6 +247,7 @@ func TestPlantedSecretsAreShownNowhereByAWorkerThatWorks(t *testing.T) {
 	for name, change := range map[string]map[string]string{
 		"from the environment": nil,
 		"from files": {
+			"TRACETALLY_GROUP":      "other", // the first group waits for its member that died
 			"TRACETALLY_KAFKA_USER": "file", "TRACETALLY_KAFKA_PASSWORD": "", "TRACETALLY_KAFKA_PASSWORD_FILE": file(s.kafkaFile),
 			"TRACETALLY_HASH_KEY": "", "TRACETALLY_HASH_KEY_FILE": file(s.hashFile),
 			"TRACETALLY_POSTGRES_URL": "postgres://" + s.user + "@" + s.db, "TRACETALLY_POSTGRES_PASSWORD_FILE": file(s.postgresURL),
