@@ -24,7 +24,7 @@ type Verdicts struct {
 type worker struct {
 	now                          func() time.Time
 	records, events, quarantined *prometheus.CounterVec
-	fenced, retries              prometheus.Counter
+	fenced, retries, renewed     prometheus.Counter
 	commitSeconds, commitEvents  prometheus.Histogram
 	lastSuccess, started         prometheus.Gauge
 	build                        *prometheus.GaugeVec
@@ -52,6 +52,8 @@ func newWorker(cfg Config) *worker {
 			"Batches that were given up because another worker had taken the partition; it reads them again."),
 		retries: counter("tracetally_commit_retries_total",
 			"Commits that were tried again after an error of the database or of the way to it."),
+		renewed: counter("tracetally_kafka_renewals_total",
+			"Times that all connections to Kafka were given up because a partition stood still although its log went on."),
 		commitSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "tracetally_commit_duration_seconds", Help: "Duration of commits that were acknowledged, retries included.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 900},
@@ -102,7 +104,7 @@ func (w *worker) add(v Verdicts) {
 
 func (w *worker) collectors() []prometheus.Collector {
 	return []prometheus.Collector{
-		w.records, w.events, w.quarantined, w.fenced, w.retries, w.commitSeconds, w.commitEvents, w.lastSuccess, w.started, w.build,
+		w.records, w.events, w.quarantined, w.fenced, w.retries, w.renewed, w.commitSeconds, w.commitEvents, w.lastSuccess, w.started, w.build,
 	}
 }
 
@@ -140,6 +142,9 @@ func (m *Metrics) BatchFenced() { m.worker.fenced.Inc() }
 
 // CommitRetried notes a commit that is tried again.
 func (m *Metrics) CommitRetried() { m.worker.retries.Inc() }
+
+// KafkaRenewed notes that all connections to Kafka are made anew because a partition stood still.
+func (m *Metrics) KafkaRenewed() { m.worker.renewed.Inc() }
 
 // RegisterRuntime registers what the Go runtime and the operating system say of the process: go_* and process_*.
 func RegisterRuntime(reg prometheus.Registerer) error {

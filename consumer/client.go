@@ -34,22 +34,39 @@ func New(cfg Config) (*Client, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("configure consumer: %w", err)
 	}
-	ctx, stop := context.WithCancel(context.Background())
 	d := newDoor(cfg.Access, cfg.Brokers, cfg.ClientID, cfg.Logger)
-	c := &Client{cfg: cfg, log: cfg.Logger, addr: kafka.TCP(cfg.Brokers...), door: d, conns: newConnections(d), stop: stop}
+	c := &Client{cfg: cfg, log: cfg.Logger, addr: kafka.TCP(cfg.Brokers...), door: d}
 	c.codecs.limit = cfg.MaxBatchBytes
-	c.transport = newTransport(ctx, cfg, c.conns)
+	c.connect()
 	return c, nil
+}
+
+// connect makes what connections are made with.
+func (c *Client) connect() {
+	var ctx context.Context
+	ctx, c.stop = context.WithCancel(context.Background())
+	c.conns = newConnections(c.door)
+	c.transport = newTransport(ctx, c.cfg, c.conns)
+}
+
+// Renew gives up every connection and whatever kafka-go thinks it knows, and begins anew. Run must have returned, and nobody
+// may use the Client meanwhile. An error says that something of the old is left; the new works all the same.
+func (c *Client) Renew() error {
+	err := c.disconnect()
+	c.connect()
+	return err
+}
+
+func (c *Client) disconnect() error {
+	c.stop()
+	c.transport.CloseIdleConnections()
+	return c.conns.shut()
 }
 
 // Close closes every connection and waits until kafka-go has let go of them. Run must have returned; a Reader that is
 // still in Next gets an error.
 func (c *Client) Close() error {
-	c.closing.Do(func() {
-		c.stop()
-		c.transport.CloseIdleConnections()
-		c.closed = c.conns.shut()
-	})
+	c.closing.Do(func() { c.closed = c.disconnect() })
 	return c.closed
 }
 

@@ -15,6 +15,7 @@ const (
 	DefaultBatchAge       = 200 * time.Millisecond
 	DefaultCommitInterval = 500 * time.Millisecond
 	DefaultDrain          = 10 * time.Second
+	DefaultStall          = time.Minute
 	// DefaultFetchBytes is less than the consumer's own, because every partition that has a backlog holds about four times
 	// as much: the answer, the batch unpacked, its records.
 	DefaultFetchBytes = 256 << 10
@@ -37,6 +38,9 @@ type Config struct {
 	MemoryLimit int64
 	// Drain bounds how long stopping may take: the batches in hand are committed within it.
 	Drain time.Duration
+	// Stall is how long a partition may stand still while its log goes on, before every connection to Kafka is made anew; as
+	// long after that the worker ends with an error.
+	Stall time.Duration
 	// HaltOnGap halts a partition whose log was trimmed before it was read, instead of writing a gap and going on.
 	HaltOnGap bool
 	// Retention is how long rollups are kept, and the login that removes what is old.
@@ -58,6 +62,7 @@ func (c Config) withDefaults() Config {
 	c.BatchAge = cmp.Or(c.BatchAge, DefaultBatchAge)
 	c.CommitInterval = cmp.Or(c.CommitInterval, DefaultCommitInterval)
 	c.Drain = cmp.Or(c.Drain, DefaultDrain)
+	c.Stall = cmp.Or(c.Stall, DefaultStall)
 	c.Kafka.FetchBytes = cmp.Or(c.Kafka.FetchBytes, DefaultFetchBytes)
 	c.MemoryLimit = cmp.Or(c.MemoryLimit, DefaultMemoryLimit)
 	if c.Line.Decoder.Now == nil {

@@ -69,6 +69,7 @@ func (p *partition) settle(ctx context.Context) error {
 	if o == nil {
 		return nil
 	}
+	p.pace.busy()
 	select {
 	case <-o.done:
 	case <-ctx.Done():

@@ -41,6 +41,8 @@ type partition struct {
 	builder builder
 	// away: the log could not be read, and is to be looked at again before it is read on.
 	away bool
+	// pace is watched, so that a reader that gets stuck is noticed.
+	pace *pace
 	// topicID is that of the topic that the partition is read from, once it is known; identified is when it was last compared.
 	topicID    uuid.UUID
 	identified time.Time
@@ -58,6 +60,8 @@ type partition struct {
 // a pause: if it kept silent, a partition could stay without an owner; if it did not pause, two owners would spin.
 func (p *partition) walk(ctx context.Context) error {
 	defer p.metrics.Delete()
+	p.pace = p.w.watchdog.enter(p.assigned.Topic, p.assigned.Partition)
+	defer p.pace.leave()
 	for failures := 0; ctx.Err() == nil; failures++ {
 		began := p.w.now()
 		err := p.own(ctx)
@@ -69,6 +73,7 @@ func (p *partition) walk(ctx context.Context) error {
 			p.end(err)
 			return nil
 		case p.halted(err):
+			p.pace.leave()
 			p.halt(ctx, err)
 			return nil
 		case errors.As(err, new(*haltError)):
@@ -109,6 +114,7 @@ func (p *partition) end(err error) {
 
 // own acquires the partition and walks it until something ends it.
 func (p *partition) own(ctx context.Context) error {
+	p.pace.asks()
 	claim, err := p.acquire(ctx)
 	if err != nil {
 		return err
@@ -118,6 +124,7 @@ func (p *partition) own(ctx context.Context) error {
 	p.builder = builder{claim: claim, room: p.w.room, limit: p.w.cfg.BatchEvents, now: p.w.now, last: claim.Anchor}
 	p.away, p.pending = false, nil // what an earlier ownership left is fenced
 	p.topicID = uuid.Nil
+	p.pace.stands(claim.Next, false)
 	p.builder.reset(claim.Next)
 	defer func() { p.builder.drop() }()
 	if err = p.position(ctx, claim); err == nil {
@@ -161,6 +168,8 @@ func (p *partition) read() {
 // turn waits for the partition's turn, before the reader takes memory for what it fetches or unpacks. What is in hand is
 // offered when it is due, turn or not: others may wait for its memory.
 func (p *partition) turn(ctx context.Context) error {
+	p.pace.busy()
+	defer p.pace.asks()
 	for p.line == nil {
 		var due <-chan time.Time
 		if !p.builder.empty() {
@@ -195,6 +204,7 @@ func (p *partition) turnOver() {
 func (p *partition) step(ctx context.Context) error {
 	p.reader.FetchBytes = fetchShare(p.w.cfg.Kafka.FetchBytes, p.w.partitions.Load())
 	defer p.turnOver()
+	p.pace.asks()
 	chunk, err := p.reader.Next(ctx)
 	var outside *consumer.OutOfRange
 	atEnd := false
@@ -217,6 +227,7 @@ func (p *partition) step(ctx context.Context) error {
 		}
 		p.suspected = "" // the log is there and goes on from where we stand
 		atEnd = chunk.To >= chunk.LastStable
+		p.pace.stands(chunk.To, atEnd)
 		if atEnd {
 			p.reachedEnd(ctx, chunk.To)
 		}

@@ -31,10 +31,12 @@ func (p *partition) acquire(ctx context.Context) (sink.Claim, error) {
 	if err != nil {
 		return sink.Claim{}, err
 	}
+	p.pace.busy()
 	claim, err := p.w.store.Acquire(ctx, p.assigned.Topic, p.assigned.Partition, cluster, p.start)
 	if err != nil {
 		return sink.Claim{}, err
 	}
+	p.pace.asks()
 	if claim.Status != sink.StatusRunning {
 		return claim, &haltError{status: claim.Status, detail: "halted earlier, and nobody has decided yet", recorded: true}
 	}

@@ -110,6 +110,8 @@ func (w *worker) look(ctx context.Context, topic string, partition int32) int64 
 
 // start is what acquire asks for a partition without a start.
 func (p *partition) start(ctx context.Context, met bool) (int64, error) {
+	p.pace.asks() // Kafka again
+	defer p.pace.busy()
 	from := Start{}
 	if met {
 		from = p.w.cfg.From

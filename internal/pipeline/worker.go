@@ -34,6 +34,7 @@ type worker struct {
 	store     *sink.Store
 	kafka     *consumer.Client
 	committer *sink.Committer
+	watchdog  *watchdog
 	retention *sink.Retention
 	metrics   *alerts.Metrics
 	room      *room
@@ -87,7 +88,7 @@ func Run(ctx context.Context, cfg Config, rules *classify.Classifier) error {
 	}
 	w := &worker{
 		cfg: cfg, log: cfg.Logger, now: time.Now, rules: rules, store: store, kafka: kafka, metrics: metrics,
-		room: room, retryPause: time.Second, retention: retention,
+		room: room, retryPause: time.Second, retention: retention, watchdog: newWatchdog(time.Now, cfg.Stall, group),
 	}
 	w.committer = sink.NewCommitter(store, sink.CommitterConfig{
 		Interval: cfg.CommitInterval, MaxEvents: commitEvents, Grace: commitGrace, Observe: w.observe,
@@ -113,7 +114,7 @@ func (w *worker) run(ctx context.Context, server *alerts.Server) error {
 		err = w.awaitTopics(ctx)
 	}
 	if err == nil && ctx.Err() == nil {
-		err = w.kafka.Run(ctx, w.assigned)
+		err = w.consume(ctx)
 	}
 	stopCommits() // every partition has settled or used up its grace: what is still open now is unknown, and read again
 	w.offers.Wait()
