@@ -94,7 +94,7 @@ func backendCPU(pid int) (cpu, error) {
 // onCPU is what one process has used, to the nanosecond: too fine for backendCPU's clock are a thousand looks
 // (Documentation/scheduler/sched-stats.rst: the first field of schedstat).
 func onCPU(pid int) (time.Duration, error) {
-	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "schedstat"))
+	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "schedstat")) //nolint:gosec // a file of /proc, named by a number
 	if err != nil {
 		return 0, fmt.Errorf("read the CPU time of a server process: %w", err)
 	}
