@@ -135,3 +135,19 @@ func TestEventAtTheHorizonIsNotLate(t *testing.T) {
 		t.Errorf("%d rows in the ledger, want 1", n)
 	}
 }
+
+// TestWorkerWhoseClockIsAheadMakesNothingLate: the server's clock is a second witness. The test's own is months behind it.
+func TestWorkerWhoseClockIsAheadMakesNothingLate(t *testing.T) {
+	t.Parallel()
+	s, set := clocked(t)
+	set(time.Now().AddDate(1, 0, 0))
+	c := acquire(t, s, "a", 0)
+	commit(t, s, &Batch{Claim: c, To: 1, Watermark: time.Now().AddDate(1, 0, 0)})
+	if err := s.CaughtUp(t.Context(), []Claim{c}, time.Now().AddDate(1, 0, 0)); err != nil {
+		t.Fatal(err)
+	}
+	want := time.Now().UTC().AddDate(0, 0, -7).Format(time.DateOnly)
+	if got := advancedTo(t, s); got != want {
+		t.Errorf("horizon = %s, want %s", got, want)
+	}
+}

@@ -103,8 +103,10 @@ type Retention struct {
 	opts RetentionConfig
 	// at, if set, is called at named points: tests stop there.
 	at func(point string) error
-	// told is what was last said about a pass that failed, so that it is not said every minute.
-	told string
+	// told is what was last said about a pass that failed, so that it is not said every minute; toldHolding and toldReleased
+	// the same about partitions that nobody attends to.
+	told                      string
+	toldHolding, toldReleased int
 }
 
 // NewRetention makes a retention worker; cfg says how to connect and how long the ledger is kept. Nothing happens before Run.
@@ -146,6 +148,11 @@ func (r *Retention) Run(ctx context.Context) {
 }
 
 func (r *Retention) tell(state RetentionState, err error) {
+	if state.Known && (state.Holding != r.toldHolding || state.Released != r.toldReleased) {
+		r.toldHolding, r.toldReleased = state.Holding, state.Released
+		r.cfg.Logger.Warn("partitions that nobody attends to, see partition_progress.unattended",
+			"holding_the_horizon", state.Holding, "released", state.Released)
+	}
 	if errors.As(err, new(*inTheWay)) {
 		return // said with how long it was waited for
 	}
@@ -164,9 +171,15 @@ func (r *Retention) tell(state RetentionState, err error) {
 	r.cfg.Logger.Info("retention gets through again", "horizon", state.Horizon)
 }
 
+// passTimeout bounds a pass beyond what the server's timeouts bound: a network may swallow answers. What is left is for the
+// next one.
+const passTimeout = 10 * time.Minute
+
 // Pass works once, unless another worker is at it, and says how things stand. Errors are of the database; one that is only a
 // reader in the way is an *inTheWay. The state is what could be found out, even with an error.
 func (r *Retention) Pass(ctx context.Context) (state RetentionState, err error) {
+	ctx, cancel := context.WithTimeout(ctx, passTimeout)
+	defer cancel()
 	conn, err := r.connect(ctx)
 	if err != nil {
 		return state, err
@@ -183,11 +196,16 @@ func (r *Retention) Pass(ctx context.Context) (state RetentionState, err error) 
 	return state, errors.Join(advised(err), p.look(ctx))
 }
 
-// advised adds how to mend a login that may not do this: the worker's own is the default, and may not.
+// advised adds how to mend what only a person can. The worker's own login is the default, and may not do this.
 func advised(err error) error {
 	var pg *pgconn.PgError
-	if errors.As(err, &pg) && pg.Code == "42501" {
+	switch {
+	case !errors.As(err, &pg):
+		return err
+	case pg.Code == "42501":
 		return fmt.Errorf("%w: give --retention-postgres-url a login that is a member of %s", err, RoleRetention)
+	case pg.Code == "55000": // PostgreSQL has one at a time
+		return fmt.Errorf("%w: someone else's detach of a partition of the ledger is pending, end it with detach partition … finalize", err)
 	}
 	return err
 }

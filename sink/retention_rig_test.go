@@ -58,9 +58,14 @@ const (
 // days are the partitions of the ledger, and detached are the tables that look like one and are none.
 func days(t testing.TB, s *Store) string {
 	t.Helper()
-	return strings.Join(column[string](t, s, `
-select right(c.relname, 4) from pg_inherits i join pg_class c on c.oid = i.inhrelid
-where i.inhparent = 'tracetally.ledger'::regclass order by c.relname`), " ")
+	return strings.Join(column[string](t, s, `with part as (`+ledgerPartitions+`)
+select distinct to_char(lower at time zone 'UTC', 'MMDD') as day from part order by day`), " ")
+}
+
+// partitions are their names, in order of time; of the width that they have, whatever it is.
+func partitions(t testing.TB, s *Store) []string {
+	t.Helper()
+	return column[string](t, s, `with part as (`+ledgerPartitions+`) select name from part order by lower`)
 }
 
 func detached(t testing.TB, s *Store) string {

@@ -11,7 +11,8 @@ comment on column tracetally.horizon.looked_at is 'when a worker last tried to m
 -- holds it back altogether; one that is halted, or that nobody acquired, committed or found caught up, stops holding it after
 -- one retention. What counts towards that is time in which the pipeline worked, an hour at a time at most: after an outage
 -- nobody has lost anything, however long it was, because the partitions that are acquired again start from nothing.
--- Security definer: the worker moves the horizon by this rule and by no other.
+-- Security definer: the worker moves the horizon by this rule and by no other. Of the worker's clock and the server's the
+-- earlier one holds: a worker whose clock is days ahead would make everything late, for good.
 -- +goose StatementBegin
 create or replace function tracetally.advance_horizon(retention interval, clock timestamptz)
 returns void
@@ -22,6 +23,7 @@ as $$
 declare
     elapsed interval;
 begin
+    clock := least(clock, now());
     -- Workers come here one after the other. None of them holds a lock that a commit could wait for while it waits here.
     select greatest('0', least(coalesce(clock - h.looked_at, '0'), '1 hour')) into elapsed from tracetally.horizon h for update;
     update tracetally.horizon set looked_at = greatest(looked_at, clock);
