@@ -60,8 +60,8 @@ insert into tracetally.progress (topic, partition, start_offset, next_offset, cl
 	}
 }
 
-// TestSchemaFromBeforeThereWereRolesIsHandedOver upgrades databases that a superuser, and a login that owns the database and
-// may create roles, have made: they end with the owners and rights of a new one.
+// TestSchemaFromBeforeThereWereRolesIsHandedOver upgrades databases that a superuser, and a login that owns the database,
+// have made: they end with the owners and rights of a new one.
 func TestSchemaFromBeforeThereWereRolesIsHandedOver(t *testing.T) {
 	t.Parallel()
 	migrated(t) // so that the roles are there, as they are when another pipeline of the server was upgraded
@@ -75,7 +75,7 @@ func TestSchemaFromBeforeThereWereRolesIsHandedOver(t *testing.T) {
 				if err != nil {
 					t.Fatal("the URL cannot be read")
 				}
-				execAdmin(t, super, `create role old_owner login createrole password 'p'`)
+				execAdmin(t, super, `create role old_owner login password 'p' in role tracetally_owner`)
 				execAdmin(t, super, `alter database `+cfg.Database+` owner to old_owner`)
 				login = withUser(t, super, "old_owner", "p")
 			}
@@ -142,6 +142,29 @@ func TestMigrateSaysWhatToRunUntilItWorks(t *testing.T) {
 	if got := one[string](t, s, owner); got != RoleOwner {
 		t.Errorf("owner = %s", got)
 	}
+	compareRights(t, s)
+}
+
+// TestLoginThatMayCreateRolesNeedsNobody: as the first login of a managed server, which is no superuser.
+func TestLoginThatMayCreateRolesNeedsNobody(t *testing.T) {
+	t.Parallel()
+	server, err := localpg.Start(t.Context(), localpg.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = server.Close() }()
+	super := server.URL("postgres")
+	execAdmin(t, super, `create role chief login createrole createdb password 'p'`)
+	execAdmin(t, withUser(t, super, "chief", "p"), `create database metrics`)
+	url := withUser(t, server.URL("metrics"), "chief", "p")
+	if err := Migrate(t.Context(), Config{URL: secret.New(url)}); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(t.Context(), Config{URL: secret.New(server.URL("metrics"))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
 	compareRights(t, s)
 }
 
