@@ -38,9 +38,8 @@ kafka: ## the same tests against a real Apache Kafka 4.1 (Java and Maven are ins
 	TRACETALLY_TEST_KAFKA=apache TRACETALLY_KAFKA_JARS=$(KAFKA_JARS) $(GO) test -count=1 -p 1 -timeout 15m \
 		-run "^($$(grep -rhoP '^func \KTest[A-Z]\w+' --include='*_either_test.go' . | paste -sd'|'))$$" ./internal/kafkatest ./consumer ./internal/pipeline
 
-fuzz: ## each fuzz target for FUZZTIME=60s, one after the other
-	@for pkg in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
-		echo "== $$pkg $$f"; $(GO) test -run xxx -fuzz "^$$f$$" -fuzztime $(or $(FUZZTIME),60s) $$pkg || exit 1; done; done
+fuzz: ## each fuzz target for FUZZTIME=30 seconds, FUZZJOBS=2 at a time; what makes one fail stays in testdata/fuzz
+	@FUZZTIME=$(FUZZTIME) FUZZJOBS=$(FUZZJOBS) .ci/fuzz
 
 race: ## the concurrent parts under the race detector
 	$(GO) test -race -short -timeout 15m ./consumer/... ./sink/... ./alerts/... ./internal/pipeline/...
