@@ -66,10 +66,10 @@ func TestEveryRefusalSaysHowToMendIt(t *testing.T) {
 		access func(t *testing.T, k *kafkatest.Guarded) consumer.Access
 		want   []string // the problem first
 	}{
-		"wrong password, plain": {saslTLS, func(t *testing.T, k *kafkatest.Guarded) consumer.Access {
+		"wrong password by PLAIN": {saslTLS, func(t *testing.T, k *kafkatest.Guarded) consumer.Access {
 			return secured(wrong(as(consumer.Plain, kafkatest.Worker)), issue(t, k.CA, kafkatest.Leaf{}), false)
 		}, []string{`it refuses user "worker" or the password, by PLAIN`, "TRACETALLY_KAFKA_PASSWORD"}},
-		"wrong password, scram": {kafkatest.Guard{SASL: true}, func(*testing.T, *kafkatest.Guarded) consumer.Access {
+		"wrong password by SCRAM": {kafkatest.Guard{SASL: true}, func(*testing.T, *kafkatest.Guarded) consumer.Access {
 			return wrong(as(consumer.ScramSHA512, kafkatest.Worker))
 		}, []string{`it refuses user "worker" or the password, by SCRAM-SHA-512`, "TRACETALLY_KAFKA_PASSWORD"}},
 		"unknown user": {kafkatest.Guard{SASL: true}, func(*testing.T, *kafkatest.Guarded) consumer.Access {
@@ -78,7 +78,7 @@ func TestEveryRefusalSaysHowToMendIt(t *testing.T) {
 		"wrong CA": {kafkatest.Guard{TLS: true}, func(t *testing.T, _ *kafkatest.Guarded) consumer.Access {
 			return secured(consumer.Access{}, issue(t, otherCA(t), kafkatest.Leaf{}), false)
 		}, []string{"its certificate is signed by nobody we trust", "ca.pem (kafka-ca-file)"}},
-		"system's CAs": {kafkatest.Guard{TLS: true}, func(*testing.T, *kafkatest.Guarded) consumer.Access {
+		"CAs of the system": {kafkatest.Guard{TLS: true}, func(*testing.T, *kafkatest.Guarded) consumer.Access {
 			return consumer.Access{TLS: true}
 		}, []string{"its certificate is signed by nobody we trust", "give the certificate of its CA as kafka-ca-file"}},
 		"wrong host name": {kafkatest.Guard{TLS: true}, func(t *testing.T, k *kafkatest.Guarded) consumer.Access {

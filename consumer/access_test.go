@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
+	"pgregory.net/rapid"
 
 	"github.com/tracetally/tracetally/consumer"
 	"github.com/tracetally/tracetally/internal/kafkatest"
@@ -156,29 +157,31 @@ func TestProducersTransportHasTheSameAccess(t *testing.T) {
 	}
 }
 
-// FuzzAccessFiles: whatever a file holds, reading it ends with an error that does not quote it, or with a certificate.
-func FuzzAccessFiles(f *testing.F) {
-	ca, err := kafkatest.NewCA("fuzz")
-	if err != nil {
-		f.Fatal(err)
-	}
+func TestFilesAreTakenIfCryptoTLSTakesThem(t *testing.T) {
+	t.Parallel()
+	ca, err := kafkatest.NewCA("property")
+	must(t, err)
 	cert, key, err := ca.Issue(kafkatest.Leaf{})
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(ca.PEM(), cert, key)
-	f.Add([]byte("-----BEGIN CERTIFICATE-----\n"), key, cert)
-	f.Add([]byte(""), []byte("\x00"), []byte("-----BEGIN RSA PRIVATE KEY-----\nDEK-Info: x\n\nAAAA\n-----END RSA PRIVATE KEY-----\n"))
-	f.Fuzz(func(t *testing.T, caText, certText, keyText []byte) {
-		dir := t.TempDir()
+	must(t, err)
+	pieces := []string{string(ca.PEM()), string(cert), string(key), "", "\x00", "-----BEGIN CERTIFICATE-----\n", "# a comment\n",
+		"-----BEGIN RSA PRIVATE KEY-----\nDEK-Info: x\n\nAAAA\n-----END RSA PRIVATE KEY-----\n"}
+	dir := t.TempDir()
+	rapid.Check(t, func(t *rapid.T) {
+		var texts [][]byte
 		var paths []string
-		for i, text := range [][]byte{caText, certText, keyText} {
-			paths = append(paths, filepath.Join(dir, string(rune('a'+i))))
-			must(t, os.WriteFile(paths[i], text, 0o600))
+		for _, name := range []string{"ca", "cert", "key"} {
+			text := []byte(strings.Join(rapid.SliceOfN(rapid.SampledFrom(pieces), 1, 3).Draw(t, name), ""))
+			if len(text) > 0 && rapid.IntRange(0, 3).Draw(t, "damage "+name) == 0 {
+				text[rapid.IntRange(0, len(text)-1).Draw(t, "at")] ^= 1
+			}
+			texts, paths = append(texts, text), append(paths, filepath.Join(dir, name))
+			if err := os.WriteFile(paths[len(paths)-1], text, 0o600); err != nil {
+				t.Fatal(err)
+			}
 		}
 		err := consumer.Access{CAFile: paths[0], CertFile: paths[1], KeyFile: paths[2]}.Validate([]string{"kafka.example:9093"})
-		_, pairErr := tls.X509KeyPair(certText, keyText)
-		good := x509.NewCertPool().AppendCertsFromPEM(caText) && pairErr == nil
+		_, pairErr := tls.X509KeyPair(texts[1], texts[2])
+		good := x509.NewCertPool().AppendCertsFromPEM(texts[0]) && pairErr == nil
 		if good && err != nil && !strings.Contains(err.Error(), "is encrypted") || !good && err == nil {
 			t.Errorf("crypto/tls takes it: %v; we say %v", good, err)
 		}

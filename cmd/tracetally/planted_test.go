@@ -105,7 +105,7 @@ func spawn(t *testing.T, path string, env map[string]string, args ...string) *pr
 }
 
 // end signals the process and waits until it is gone.
-func (p *process) end(sig os.Signal) int {
+func (p *process) end(sig os.Signal) {
 	p.t.Helper()
 	_ = p.cmd.Process.Signal(sig) // it may have ended by itself
 	select {
@@ -113,7 +113,6 @@ func (p *process) end(sig os.Signal) int {
 	case <-time.After(patience):
 		p.t.Fatalf("does not end:\n%s", p.wrote())
 	}
-	return p.cmd.ProcessState.ExitCode()
 }
 
 // await waits until what was written matches, and gives the first group of the pattern.

@@ -17,7 +17,7 @@ import (
 const (
 	Worker   = "worker"
 	Limited  = "limited"
-	Password = "kafkatest-7c1e0b" //nolint:gosec // guards a broker of one test on loopback
+	Password = "kafkatest-7c1e0b"
 )
 
 // Guard says what a listener asks of those who come. Without any of it, nothing.
@@ -141,7 +141,7 @@ func newAdmin(g Guard, k *Guarded) (*kgo.Client, error) {
 		if err != nil {
 			return nil, err
 		}
-		cfg.InsecureSkipVerify = true //nolint:gosec // tests give the broker bad certificates
+		cfg.InsecureSkipVerify = true
 		opts = append(opts, kgo.DialTLSConfig(cfg))
 	}
 	if g.SASL {
