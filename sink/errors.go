@@ -123,6 +123,7 @@ var meanings = map[string]struct {
 	remedy string
 	quote  bool
 }{
+	"08P01": {"behind PgBouncer? it must let the settings of the session pass: ignore_startup_parameters, docs/access.md", false},
 	"28P01": {"wrong password, or no such user: check --postgres-password-file, or the password in TRACETALLY_POSTGRES_URL", false},
 	"28000": {"the server does not admit this login: check pg_hba.conf there, that the login may log in, and its client certificate", true},
 	"3D000": {"create the database, or correct its name in postgres-url", true},
