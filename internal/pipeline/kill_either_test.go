@@ -58,10 +58,16 @@ func (j *journal) String() string {
 
 func (r *rig) spawn(program string) *process {
 	r.t.Helper()
+	return r.spawnOn(program, r.url)
+}
+
+// spawnOn starts a worker that reaches PostgreSQL by the URL given.
+func (r *rig) spawnOn(program, url string) *process {
+	r.t.Helper()
 	p := &process{cmd: exec.Command(program, "run",
 		"--brokers", strings.Join(r.kafka.Addrs(), ","), "--topics", strings.Join(topicNames(), ","), "--no-users",
 		"--listen", "127.0.0.1:0", "--batch-age", "20ms", "--commit-interval", "50ms", "--drain", "2s", "--session-timeout", "6s", "--log-level", "info")}
-	p.cmd.Env = append(p.cmd.Environ(), "TRACETALLY_POSTGRES_URL="+r.url)
+	p.cmd.Env = append(p.cmd.Environ(), "TRACETALLY_POSTGRES_URL="+url)
 	p.cmd.Stderr = &p.log
 	if err := p.cmd.Start(); err != nil {
 		r.t.Fatal(err)
