@@ -23,7 +23,7 @@ type lineFlags struct {
 	PricesOnly    bool              `help:"Leave the embedded price book out."`
 	Alias         map[string]string `help:"Price the model FROM as TO (an Azure deployment's name, for example). May be repeated." placeholder:"FROM=TO" mapsep:"none"`
 	TraceURL      string            `name:"trace-url" help:"Link to a trace, with {trace_id} in it, for events that bring none." placeholder:"URL"`
-	HashKeyFile   string            `help:"File with the key (16 bytes or more) for the hashes of users and inputs; or the key itself in TRACETALLY_HASH_KEY. Changing it changes every hash." placeholder:"FILE" type:"existingfile"`
+	HashKeyFile   string            `help:"File with the key (16 bytes or more) for the hashes of users and inputs; or the key itself in TRACETALLY_HASH_KEY. Changing it changes every hash." placeholder:"FILE"`
 	NoMessages    bool              `help:"Keep no words of an error: without it the redacted message, at most 200 bytes, of each error group's first error is kept."`
 	MaxValueBytes int               `help:"A record with a larger value is quarantined as oversize." default:"8388608"`
 }

@@ -153,6 +153,18 @@ func (p *process) fetch(addr, path string) string {
 	return fmt.Sprintln(res.Status, res.Header) + string(body)
 }
 
+// awaitAnswer fetches until the answer matches.
+func (p *process) awaitAnswer(addr, path, pattern string) {
+	p.t.Helper()
+	re, deadline := regexp.MustCompile(pattern), time.Now().Add(patience)
+	for !re.MatchString(p.fetch(addr, path)) {
+		if time.Now().After(deadline) {
+			p.t.Fatalf("no %q at %s: %s\n%s", pattern, path, p.fetch(addr, path), p.wrote())
+		}
+		time.Sleep(50 * time.Millisecond) // the pace of asking, not a wait for anything
+	}
+}
+
 // services are a Kafka and a PostgreSQL that know the planted secrets.
 type services struct {
 	planted
@@ -238,9 +250,6 @@ func (s *services) searchAll(t *testing.T, p *process, addr string) {
 
 func TestPlantedSecretsAreShownNowhereByAWorkerThatWorks(t *testing.T) {
 	s := startServices(t)
-	if err := s.kafka.Client().ProduceSync(t.Context(), &kgo.Record{Topic: "t", Value: []byte(articleCall)}).FirstErr(); err != nil {
-		t.Fatal(err)
-	}
 	path := program(t)
 	file := func(text string) string { return writeFile(t, "secret", text) }
 	for name, change := range map[string]map[string]string{
@@ -253,13 +262,15 @@ func TestPlantedSecretsAreShownNowhereByAWorkerThatWorks(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if err := s.kafka.Client().ProduceSync(t.Context(), &kgo.Record{Topic: "t", Value: []byte(articleCall)}).FirstErr(); err != nil {
+				t.Fatal(err)
+			}
 			p := spawn(t, path, s.env(change), "run")
 			addr := p.await(`metrics served.* addr=(\S+)`)
 			p.await(`joined the consumer group.* partitions=1`)
+			p.awaitAnswer(addr, "/metrics", `tracetally_records_total{verdict="(counted|late|duplicate)"} 1`)
+			p.awaitAnswer(addr, "/readyz", `^200`)
 			s.searchAll(t, p, addr)
-			if ready := p.fetch(addr, "/readyz"); !strings.HasPrefix(ready, "200") {
-				t.Errorf("not ready: %s\n%s", ready, p.wrote())
-			}
 			p.end(syscall.SIGQUIT) // the runtime then prints every goroutine with its arguments
 			if out := p.wrote(); !strings.Contains(out, "goroutine ") {
 				t.Errorf("no goroutines in %s", out)
@@ -276,32 +287,33 @@ func TestPlantedSecretsAreShownNowhereByAWorkerThatIsRefused(t *testing.T) {
 	for name, test := range map[string]struct {
 		change map[string]string
 		said   string // while it goes on trying
+		lacks  string // what /readyz names
 	}{
-		"wrong password of Kafka": {map[string]string{"TRACETALLY_KAFKA_PASSWORD": s.kafkaFile}, `does not let us in.*refuses user`},
+		"wrong password of Kafka": {map[string]string{"TRACETALLY_KAFKA_PASSWORD": s.kafkaFile}, `does not let us in.*refuses user`, "access to Kafka"},
 		"wrong password of Kafka, by PLAIN": {map[string]string{
 			"TRACETALLY_KAFKA_SASL": "PLAIN", "TRACETALLY_KAFKA_USER": kafkatest.Worker, "TRACETALLY_KAFKA_PASSWORD": "", "TRACETALLY_KAFKA_PASSWORD_FILE": file(s.kafkaFile),
-		}, `does not let us in.*refuses user`},
+		}, `does not let us in.*refuses user`, "access to Kafka"},
 		"wrong password of PostgreSQL in the URL": {map[string]string{
 			"TRACETALLY_POSTGRES_URL": "postgres://" + s.user + ":" + s.postgresFile + "@" + s.db,
-		}, `28P01`},
+		}, `28P01`, "PostgreSQL writable"},
 		"wrong password of PostgreSQL in a file": {map[string]string{
 			"TRACETALLY_POSTGRES_PASSWORD_FILE": file(s.postgresFile),
-		}, `28P01`},
+		}, `28P01`, "PostgreSQL writable"},
 		"PostgreSQL is not there": {map[string]string{
 			"TRACETALLY_POSTGRES_URL": "postgres://" + s.user + ":" + s.postgresURL + "@127.0.0.1:1/d",
-		}, `trying again.*PostgreSQL`},
+		}, `trying again.*PostgreSQL`, "PostgreSQL writable"},
 		"control character in a wrong password of PostgreSQL": {map[string]string{
 			"TRACETALLY_POSTGRES_URL": "postgres://" + s.user + ":" + s.postgresFile + "%7f@" + s.db,
-		}, `28P01`},
-		"Kafka is not there": {map[string]string{"TRACETALLY_BROKERS": "127.0.0.1:1"}, `trying again`},
+		}, `28P01`, "PostgreSQL writable"},
+		"Kafka is not there": {map[string]string{"TRACETALLY_BROKERS": "127.0.0.1:1"}, `trying again`, "group joined"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := spawn(t, path, s.env(test.change), "run")
 			addr := p.await(`metrics served.* addr=(\S+)`)
 			p.await(test.said)
-			if ready := p.fetch(addr, "/readyz"); strings.HasPrefix(ready, "200") {
-				t.Errorf("ready: %s", ready)
+			if ready := p.fetch(addr, "/readyz"); !strings.HasPrefix(ready, "503") || !strings.Contains(ready, "missing: "+test.lacks) {
+				t.Errorf("readyz: %s", ready)
 			}
 			s.searchAll(t, p, addr)
 			p.end(syscall.SIGTERM)
@@ -322,13 +334,19 @@ func TestPlantedSecretsAreShownNowhereByAProgramThatDoesNotStart(t *testing.T) {
 		args   []string
 		want   string
 	}{
-		"URL with a port that is none":       {change: broken("postgres://u:SECRET@h:port/d"), want: "postgres-url"},
-		"URL with a bad escape":              {change: broken("postgres://u:%zzSECRET@h/d"), want: "postgres-url"},
-		"URL with a setting that is unknown": {change: broken("postgres://u:SECRET@127.0.0.1:1/d?sslmode=SECRET"), want: "postgres-url"},
-		"URL of another database":            {change: broken("mysql://u:SECRET@h/d"), want: "postgres-url"},
-		"only a password":                    {change: broken("SECRET"), want: "postgres-url"},
-		"key that is too short":              {change: map[string]string{"TRACETALLY_HASH_KEY": s.hashEnv[:15]}, want: "at least 16 bytes"},
-		"password in place of a path":        {change: map[string]string{"TRACETALLY_KAFKA_PASSWORD_FILE": t.TempDir()}, want: "is a directory"},
+		"URL with a port that is none":               {change: broken("postgres://u:SECRET@h:port/d"), want: "postgres-url"},
+		"URL with a bad escape":                      {change: broken("postgres://u:%zzSECRET@h/d"), want: "postgres-url"},
+		"URL with a setting that is unknown":         {change: broken("postgres://u:SECRET@127.0.0.1:1/d?sslmode=SECRET"), want: "postgres-url"},
+		"URL of another database":                    {change: broken("mysql://u:SECRET@h/d"), want: "postgres-url"},
+		"only a password":                            {change: broken("SECRET"), want: "postgres-url"},
+		"key that is too short":                      {change: map[string]string{"TRACETALLY_HASH_KEY": s.hashEnv[:15]}, want: "at least 16 bytes"},
+		"folder in place of a file":                  {change: map[string]string{"TRACETALLY_KAFKA_PASSWORD_FILE": t.TempDir()}, want: "is a directory"},
+		"Kafka's password in place of its file":      {change: map[string]string{"TRACETALLY_KAFKA_PASSWORD_FILE": s.kafkaFile}, want: "give the whole path"},
+		"PostgreSQL's password in place of its file": {change: map[string]string{"TRACETALLY_POSTGRES_PASSWORD_FILE": s.postgresFile}, want: "give the whole path"},
+		"key in place of its file":                   {change: map[string]string{"TRACETALLY_HASH_KEY_FILE": s.hashFile}, want: "give the whole path"},
+		"password of retention in place of its file": {change: map[string]string{
+			"TRACETALLY_RETENTION_POSTGRES_URL": "postgres://u@" + s.db, "TRACETALLY_RETENTION_POSTGRES_PASSWORD_FILE": s.postgresFile}, want: "give the whole path"},
+		"retention's URL that is none":       {change: map[string]string{"TRACETALLY_RETENTION_POSTGRES_URL": "postgres://u:" + s.postgresFile + "@h:port/d"}, want: "retention-postgres-url"},
 		"absent file":                        {change: map[string]string{"TRACETALLY_KAFKA_PASSWORD_FILE": "/absent"}, want: "kafka-password-file"},
 		"key of TLS that is none":            {change: map[string]string{"TRACETALLY_KAFKA_CERT_FILE": s.files.cert, "TRACETALLY_KAFKA_KEY_FILE": file(s.hashFile)}, want: "kafka-key-file"},
 		"password that SCRAM does not admit": {change: map[string]string{"TRACETALLY_KAFKA_PASSWORD": s.kafkaEnv + "\x07"}, want: "SCRAM does not admit"},

@@ -16,7 +16,7 @@ type retentionFlags struct {
 	Retention1h                   time.Duration `name:"retention-1h" env:"TRACETALLY_RETENTION_1H" help:"How long the sums of hours are kept; 0 is for ever." default:"0"`
 	Retention1d                   time.Duration `name:"retention-1d" env:"TRACETALLY_RETENTION_1D" help:"How long the sums of days are kept; 0 is for ever." default:"0"`
 	RetentionPostgresURL          secret.Secret `name:"retention-postgres-url" help:"PostgreSQL for a login that is a member of tracetally_retention and may drop what is old. Without it --postgres-url is used, whose login may not, and says so. Not through a pooler that shares connections." placeholder:"URL"`
-	RetentionPostgresPasswordFile string        `help:"File that holds the password for --retention-postgres-url." placeholder:"FILE" type:"existingfile"`
+	RetentionPostgresPasswordFile string        `help:"File that holds the password for --retention-postgres-url." placeholder:"FILE"`
 }
 
 // config checks the flags, all at once. The other flags of PostgreSQL hold for this login as well.

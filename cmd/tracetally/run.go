@@ -21,7 +21,7 @@ import (
 // postgresFlags say how to reach PostgreSQL.
 type postgresFlags struct {
 	PostgresURL          secret.Secret `name:"postgres-url" help:"PostgreSQL, as postgres://user@host:5432/database. Put the password into --postgres-password-file, PGPASSFILE or TRACETALLY_POSTGRES_URL, not here: a command line is visible to others." placeholder:"URL"`
-	PostgresPasswordFile string        `help:"File that holds the password of PostgreSQL. It is read again for each connection: a new password needs no restart." placeholder:"FILE" type:"existingfile"`
+	PostgresPasswordFile string        `help:"File that holds the password of PostgreSQL. It is read again for each connection: a new password needs no restart." placeholder:"FILE"`
 	PostgresPlaintext    bool          `help:"Permit an sslmode that does not prove who the server is (disable, allow, prefer, require) to a PostgreSQL that is not on this machine. Without it the default is verify-full; sslrootcert=FILE in the URL names its CA."`
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 )
 
@@ -17,13 +18,13 @@ const maxFileBytes = 64 << 10
 func ReadFile(path string) (Secret, error) {
 	f, err := os.Open(path) //nolint:gosec // the operator names the file
 	if err != nil {
-		return Secret{}, fmt.Errorf("read secret: %w%s", err, advice(err))
+		return Secret{}, failure(path, err)
 	}
 	defer f.Close() //nolint:errcheck // nothing was written
 	text, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
 	switch {
 	case err != nil:
-		return Secret{}, fmt.Errorf("read secret: %w%s", err, advice(err))
+		return Secret{}, failure(path, err)
 	case len(text) > maxFileBytes:
 		return Secret{}, fmt.Errorf("read secret: %s is larger than %d bytes: is it the right file?", path, maxFileBytes)
 	}
@@ -32,6 +33,15 @@ func ReadFile(path string) (Secret, error) {
 		return Secret{}, fmt.Errorf("read secret: %s is empty", path)
 	}
 	return s, nil
+}
+
+// failure names the file, unless there is none of that name and it does not look like a path: then it may be the secret
+// itself, given in the place of its file.
+func failure(path string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) && !filepath.IsAbs(path) {
+		return fmt.Errorf("read secret: %w: its name is not shown, in case it is the secret itself: give the whole path of the file", fs.ErrNotExist)
+	}
+	return fmt.Errorf("read secret: %w%s", err, advice(err))
 }
 
 // advice is how to mend an error of the file system, as the end of a sentence.

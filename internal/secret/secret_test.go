@@ -144,6 +144,9 @@ func TestAFileThatCannotBeReadSaysWhichAndHowToMendIt(t *testing.T) {
 			t.Errorf("%s: got %v, want %q", path, err, want)
 		}
 	}
+	if _, err := secret.ReadFile(canary); err == nil || strings.Contains(err.Error(), canary) || !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a secret in the place of its file: %v", err)
+	}
 	if _, err := secret.ReadFile(filepath.Join(dir, "absent")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("cause is lost: %v", err)
 	}
