@@ -26,22 +26,22 @@ type calls struct {
 	refused                               prometheus.Counter
 }
 
-func newCalls(now func() time.Time) *calls {
+func newCalls(vs *viewers) *calls {
 	tuple := []string{"environment", "provider", "model"}
 	c := &calls{
-		calls: newCounters(now, "llm_calls_total",
+		calls: newCounters(vs, "llm_calls_total",
 			"Calls that ended, failed ones included, counted at their end. Retries that an application made inside are not calls.", tuple...),
-		unpriced: newCounters(now, "llm_unpriced_calls_total",
+		unpriced: newCounters(vs, "llm_unpriced_calls_total",
 			"Calls that ended and whose cost is unknown; llm_cost_usd_total lacks them.", tuple...),
-		cost: newCounters(now, "llm_cost_usd_total",
+		cost: newCounters(vs, "llm_cost_usd_total",
 			"Cost of calls in US dollars, as far as it is known. Postgres holds the exact sums.", tuple...),
-		tokens: newCounters(now, "llm_tokens_total",
+		tokens: newCounters(vs, "llm_tokens_total",
 			"Tokens of calls. Input is the whole prompt and includes cache_read and cache_write, output includes reasoning: do not add the types up.",
 			append(tuple, "type")...),
-		errors: newCounters(now, "llm_errors_total",
+		errors: newCounters(vs, "llm_errors_total",
 			"Failed calls (linked=\"call\") and exceptions that belong to no call (linked=\"none\"). error_code is the HTTP status or the provider's code, reason the classifier's.",
 			append(tuple, "category", "reason", "error_code", "linked")...),
-		latency: newHistograms(now, prometheus.HistogramOpts{
+		latency: newHistograms(vs, prometheus.HistogramOpts{
 			Name:    "llm_call_duration_seconds",
 			Help:    "Duration of calls that state one, failed calls included.",
 			Buckets: latencyBuckets,

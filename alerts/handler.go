@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 
@@ -26,13 +27,39 @@ func handler(cfg ServerConfig) http.Handler {
 // metricsHandler answers with what could be gathered even if one collector is broken: half the metrics fire more alerts
 // than none, and promhttp_metric_handler_errors_total tells.
 func metricsHandler(cfg ServerConfig) http.Handler {
-	return whole(promhttp.HandlerFor(cfg.Registry, promhttp.HandlerOpts{
-		ErrorLog:            gatherLog{cfg.Logger},
-		ErrorHandling:       promhttp.ContinueOnError,
-		Registry:            cfg.Registry,
-		MaxRequestsInFlight: maxScrapes,
-		EnableOpenMetrics:   true, // the only way for exemplars
+	opts := promhttp.HandlerOpts{
+		ErrorLog:          gatherLog{cfg.Logger},
+		ErrorHandling:     promhttp.ContinueOnError,
+		Registry:          cfg.Registry,
+		EnableOpenMetrics: true, // the only way for exemplars
+	}
+	all := promhttp.HandlerFor(cfg.Registry, opts) // registers its counter, too
+	slots := make(chan struct{}, maxScrapes)
+	return whole(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case slots <- struct{}{}:
+			defer func() { <-slots }()
+		default:
+			text(http.StatusServiceUnavailable, "too many scrapes").ServeHTTP(w, r)
+			return
+		}
+		h := all
+		if cfg.Metrics != nil {
+			h = promhttp.HandlerFor(cfg.Metrics.As(scraper(r), cfg.Registry), opts)
+		}
+		h.ServeHTTP(w, r)
 	}))
+}
+
+// scraper names who scrapes by its address and program: two Prometheus servers run on two machines or in two pods, and a
+// person's curl is no Prometheus.
+func scraper(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		host = r.RemoteAddr
+	}
+	program := r.UserAgent()
+	return host + " " + program[:min(len(program), 100)]
 }
 
 // whole lets only full gatherings through: one that shows a new series at 0 ends its wait (family), so the 0 has to

@@ -172,12 +172,26 @@ func fetch(t testing.TB, method, url, accept string) (int, string) {
 // scrape reads /metrics as Prometheus does, in the text format.
 func scrape(t testing.TB, addr string) map[string]float64 {
 	t.Helper()
-	status, body := fetch(t, http.MethodGet, "http://"+addr+"/metrics", "")
-	if status != http.StatusOK {
-		t.Fatalf("/metrics answers %d: %s", status, body)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+addr+"/metrics", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parse(t, &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}, req)
+}
+
+// parse reads every sample of the answer.
+func parse(t testing.TB, client *http.Client, req *http.Request) map[string]float64 {
+	t.Helper()
+	resp, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Fatalf("/metrics answers %d", resp.StatusCode)
 	}
 	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families, err := parser.TextToMetricFamilies(strings.NewReader(body))
+	families, err := parser.TextToMetricFamilies(resp.Body)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -76,6 +76,7 @@ type Metrics struct {
 	worker     *worker
 	partitions *partitions
 	retention  *retention
+	viewers    *viewers
 	refusal    sync.Once
 
 	// mu guards tuples and folded.
@@ -93,9 +94,12 @@ func New(reg prometheus.Registerer, cfg Config) (*Metrics, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
+	// Who gathers without a name is a viewer, too.
+	vs := &viewers{now: cfg.Now, current: viewer{bit: 1}, known: []*viewer{{bit: 1}}}
 	m := &Metrics{
 		cfg:        cfg,
-		calls:      newCalls(cfg.Now),
+		viewers:    vs,
+		calls:      newCalls(vs),
 		worker:     newWorker(cfg),
 		partitions: newPartitions(cfg.Now),
 		retention:  newRetention(cfg.Now),

@@ -28,6 +28,8 @@ type ServerConfig struct {
 	AllowRemote bool
 	// Registry is gathered for /metrics and takes the handler's own counter of errors.
 	Registry *prometheus.Registry
+	// Metrics, when set, shows each who scrapes a new series at 0 first; it is registered with Registry.
+	Metrics *Metrics
 	// Ready says what the worker lacks to do its work; nothing means that it is ready. It is asked at each request to
 	// /readyz and must honour its context, which ends after 5 s. nil means always ready.
 	Ready func(context.Context) []Missing

@@ -12,6 +12,8 @@ import (
 
 // Verdicts is what a committed batch was accounted as: each offset has one verdict, each event another.
 type Verdicts struct {
+	// Offsets is how many offsets the batch covers: the sum of their verdicts.
+	Offsets int64
 	// Of offsets.
 	Counted, Duplicate, Late, Quarantined, Ignored, Gap int64
 	// Of events. A conflicting one, which has the id of an event that counted and other content, is no duplicate here.
@@ -27,6 +29,7 @@ type worker struct {
 	fenced, retries, renewed     prometheus.Counter
 	commitSeconds, commitEvents  prometheus.Histogram
 	lastSuccess, started         prometheus.Gauge
+	unaccounted                  prometheus.Gauge
 	build                        *prometheus.GaugeVec
 }
 
@@ -64,6 +67,8 @@ func newWorker(cfg Config) *worker {
 		}),
 		lastSuccess: gauge("tracetally_commit_last_success_timestamp_seconds",
 			"Unix time of the last acknowledged commit; before the first, of the start of the worker."),
+		unaccounted: gauge("tracetally_unaccounted_records",
+			"Offsets committed since the start less those with a verdict: 0, or there is a bug."),
 		started: gauge("tracetally_start_timestamp_seconds", "Unix time of the start of the worker."),
 		build: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "tracetally_build_info", Help: "Always 1; the labels say what is running.",
@@ -86,6 +91,7 @@ func (w *worker) startAtZero(cfg Config) {
 }
 
 func (w *worker) add(v Verdicts) {
+	w.unaccounted.Add(float64(v.Offsets - v.Counted - v.Duplicate - v.Late - v.Quarantined - v.Ignored - v.Gap))
 	for verdict, n := range map[string]int64{
 		"counted": v.Counted, "duplicate": v.Duplicate, "late": v.Late,
 		"quarantined": v.Quarantined, "ignored": v.Ignored, "gap": v.Gap,
@@ -104,7 +110,8 @@ func (w *worker) add(v Verdicts) {
 
 func (w *worker) collectors() []prometheus.Collector {
 	return []prometheus.Collector{
-		w.records, w.events, w.quarantined, w.fenced, w.retries, w.renewed, w.commitSeconds, w.commitEvents, w.lastSuccess, w.started, w.build,
+		w.records, w.events, w.quarantined, w.fenced, w.retries, w.renewed, w.commitSeconds, w.commitEvents, w.lastSuccess, w.started,
+		w.unaccounted, w.build,
 	}
 }
 
@@ -121,7 +128,7 @@ func (m *Metrics) Accounted(v Verdicts) {
 }
 
 func (v Verdicts) negative() bool {
-	lowest := min(v.Counted, v.Duplicate, v.Late, v.Quarantined, v.Ignored, v.Gap,
+	lowest := min(v.Offsets, v.Counted, v.Duplicate, v.Late, v.Quarantined, v.Ignored, v.Gap,
 		v.EventsNew, v.EventsDuplicate, v.EventsLate, v.EventsConflicting)
 	for _, n := range v.ByReason {
 		lowest = min(lowest, n)

@@ -30,7 +30,7 @@ func TestEveryVerdictAndReasonStartsAtZero(t *testing.T) {
 func TestEachVerdictIsCountedUnderItsOwnName(t *testing.T) {
 	m, reg := newTest(t, newClock())
 	v := Verdicts{
-		Counted: 1, Duplicate: 2, Late: 3, Quarantined: 4, Ignored: 5, Gap: 6,
+		Offsets: 21, Counted: 1, Duplicate: 2, Late: 3, Quarantined: 4, Ignored: 5, Gap: 6,
 		EventsNew: 7, EventsDuplicate: 8, EventsLate: 9, EventsConflicting: 10,
 		ByReason: map[schemas.Reason]int64{schemas.Malformed: 3, schemas.BadBatch: 1},
 	}
@@ -49,6 +49,16 @@ func TestEachVerdictIsCountedUnderItsOwnName(t *testing.T) {
 		`tracetally_quarantined_records_total{reason="oversize"}`:  0,
 		"tracetally_fenced_batches_total{}":                        1, "tracetally_commit_retries_total{}": 1,
 	})
+}
+
+func TestAnOffsetWithoutAVerdictShows(t *testing.T) {
+	m, reg := newTest(t, newClock())
+	m.Accounted(Verdicts{Offsets: 5, Counted: 2, Late: 1, Gap: 2})
+	want(t, gather(t, reg), map[string]float64{"tracetally_unaccounted_records{}": 0})
+	m.Accounted(Verdicts{Offsets: 5, Counted: 4})
+	want(t, gather(t, reg), map[string]float64{"tracetally_unaccounted_records{}": 1})
+	m.Accounted(Verdicts{Offsets: 2, Quarantined: 4})
+	want(t, gather(t, reg), map[string]float64{"tracetally_unaccounted_records{}": -1})
 }
 
 func TestVerdictsBelowZeroAreRefusedWhole(t *testing.T) {

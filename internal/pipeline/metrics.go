@@ -27,9 +27,9 @@ func newMetrics(cfg Config, registry *prometheus.Registry) (*alerts.Metrics, err
 }
 
 // newServer listens for Prometheus and for whoever asks whether the worker can work.
-func newServer(cfg Config, registry *prometheus.Registry, ready func(context.Context) []alerts.Missing) (*alerts.Server, error) {
+func newServer(cfg Config, registry *prometheus.Registry, metrics *alerts.Metrics, ready func(context.Context) []alerts.Missing) (*alerts.Server, error) {
 	return alerts.NewServer(alerts.ServerConfig{
-		Addr: cfg.MetricsAddr, AllowRemote: cfg.AllowRemote, Registry: registry, Ready: ready, Logger: cfg.Logger,
+		Addr: cfg.MetricsAddr, AllowRemote: cfg.AllowRemote, Registry: registry, Metrics: metrics, Ready: ready, Logger: cfg.Logger,
 	})
 }
 
@@ -38,6 +38,7 @@ func (w *worker) committed(o *offered) {
 	w.metrics.Committed(o.batch, o.outcome.New)
 	records, events := o.outcome.Records, o.outcome.Events
 	v := alerts.Verdicts{
+		Offsets: o.batch.To - o.batch.From,
 		Counted: records.Counted, Duplicate: records.Duplicate, Late: records.Late,
 		Quarantined: records.Quarantined, Ignored: records.Ignored, Gap: records.Gap,
 		EventsNew: events.New, EventsDuplicate: events.Duplicate,
