@@ -295,7 +295,7 @@ func TestPartitionThatGoesBetweenTwoStatementsOfACommit(t *testing.T) {
 			blocker, done := locking(t, s, `lock table tracetally.ledger in access exclusive mode`)
 			out := make(chan Outcome, 1)
 			go func() { out <- commit(t, s, cut(claim, log, 12, 13))[0] }()
-			awaitBlocked(t, s, 1) // the horizon is read, the insert waits
+			awaitBlocked(t, s) // the horizon is read, the insert waits
 			blocker(`alter table tracetally.ledger detach partition ` + home)
 			blocker(`drop table ` + home)
 			blocker(c.meanwhile)
