@@ -15,13 +15,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
-	"go.uber.org/goleak"
 
 	"github.com/tracetally/tracetally/consumer"
 	"github.com/tracetally/tracetally/internal/kafkatest"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(kafkatest.Suite{Tests: m}) }
 
 // worker is one client that runs; it knows what is assigned to it at the moment.
 type worker struct {

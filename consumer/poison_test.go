@@ -39,12 +39,19 @@ func packed(t *testing.T, codec kafkatest.Codec, n int) []byte {
 		must(t, err)
 		must(t, w.Close())
 	case kafkatest.Zstd:
-		w, err := zstd.NewWriter(&b)
-		must(t, err)
-		_, err = w.Write(zeros)
-		must(t, err)
-		must(t, w.Close())
+		return zstdOf(t, zeros)
 	}
+	return b.Bytes()
+}
+
+func zstdOf(t *testing.T, payload []byte) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w, err := zstd.NewWriter(&b)
+	must(t, err)
+	_, err = w.Write(payload)
+	must(t, err)
+	must(t, w.Close())
 	return b.Bytes()
 }
 
