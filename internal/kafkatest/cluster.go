@@ -12,6 +12,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kversion"
+
+	"github.com/tracetally/tracetally/internal/netfault"
 )
 
 // Config says what to start. The zero value is one broker with no topics and no disk.
@@ -24,6 +26,8 @@ type Config struct {
 	DataDir string
 	// MaxMessageBytes is the largest batch that brokers take, in bytes. Default 1 MiB.
 	MaxMessageBytes int
+	// Proxied puts a proxy before the fake's one broker, which clients are told to use: see Proxy.
+	Proxied bool
 	// NoTopicIDs makes the fake speak as Kafka 2.7 did, which gave topics no ids. Apache Kafka 4.1 cannot.
 	NoTopicIDs bool
 	// Own asks Either for a broker that no other test uses: the test stops it, or cannot choose the names of its topics.
@@ -41,6 +45,7 @@ type Cluster struct {
 
 	mu       sync.Mutex
 	fake     *kfake.Cluster
+	proxy    *netfault.Proxy
 	producer *kgo.Client
 }
 
@@ -60,7 +65,7 @@ func Start(cfg Config) (*Cluster, error) {
 // start creates the fake; a second time it takes the ports of the first.
 func (c *Cluster) start() error {
 	opts := []kfake.Opt{
-		kfake.NumBrokers(max(1, c.cfg.Brokers)), kfake.ClusterID(ClusterID), kfake.ListenFn(listenLoopback),
+		kfake.NumBrokers(max(1, c.cfg.Brokers)), kfake.ClusterID(ClusterID), kfake.ListenFn(c.listen),
 	}
 	for topic, partitions := range c.cfg.Topics {
 		opts = append(opts, kfake.SeedTopics(partitions, topic))
@@ -99,6 +104,36 @@ func listenLoopback(network, address string) (net.Listener, error) {
 	}
 	return net.Listen(network, net.JoinHostPort("127.0.0.1", port))
 }
+
+// listen is on loopback, and says, behind a proxy, that it is where the proxy is.
+func (c *Cluster) listen(network, address string) (net.Listener, error) {
+	l, err := listenLoopback(network, address)
+	if err != nil || !c.cfg.Proxied {
+		return l, err
+	}
+	if c.proxy, err = netfault.Start(l.Addr().String()); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return proxied{l, c.proxy}, nil
+}
+
+// proxied is a listener whose address is another's.
+type proxied struct {
+	net.Listener
+	proxy *netfault.Proxy
+}
+
+// Addr is where clients are to connect.
+func (p proxied) Addr() net.Addr {
+	addr, err := net.ResolveTCPAddr("tcp", p.proxy.Addr())
+	if err != nil {
+		return p.Listener.Addr() // an address of net.Listen always resolves
+	}
+	return addr
+}
+
+// Proxy is what stands before the broker, if Config.Proxied.
+func (c *Cluster) Proxy() *netfault.Proxy { return c.proxy }
 
 func portsOf(addrs []string) ([]int, error) {
 	var ports []int
@@ -167,6 +202,9 @@ func (c *Cluster) Restart() error {
 // Close stops everything for good, the broker aside that tests share.
 func (c *Cluster) Close() {
 	c.Kill()
+	if c.proxy != nil {
+		c.proxy.Close()
+	}
 	if c.real != nil && c.real.temporary {
 		_ = os.RemoveAll(filepath.Dir(c.real.dir)) // what stays is in the temporary folder of the machine
 	}
