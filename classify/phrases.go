@@ -1,6 +1,7 @@
 package classify
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -11,7 +12,7 @@ import (
 type matcher struct {
 	class [256]uint8 // of a byte; 0 is every byte that no phrase holds
 	width int        // number of classes
-	next  []int32    // state×class → state
+	next  []uint16   // state×class → state; in half the memory that 32 bits would take, 9 MB
 	// last is the longest phrase that ends in a state, or -1; shorter is the next state whose phrase also ends here, or 0.
 	last, shorter []int32
 	// twin is another phrase of the same letters with other edges, or -1.
@@ -31,7 +32,10 @@ func parsePhrase(s string) phrase {
 	return p
 }
 
-func newMatcher(phrases []phrase) *matcher {
+// maxStates is what a state's number has room for; the built-in rules need 35,000.
+const maxStates = 1 << 16
+
+func newMatcher(phrases []phrase) (*matcher, error) {
 	m := &matcher{width: 1, phrases: phrases, twin: make([]int32, len(phrases))}
 	for _, p := range phrases {
 		for i := range len(p.text) {
@@ -42,14 +46,17 @@ func newMatcher(phrases []phrase) *matcher {
 		}
 	}
 	n := states(phrases)
-	m.next = make([]int32, 0, n*m.width) // at once: growing it would leave four times as much behind for the collector
+	if n > maxStates {
+		return nil, fmt.Errorf("phrases of all rules together are too long: they need %d states, there are %d", n, maxStates)
+	}
+	m.next = make([]uint16, 0, n*m.width) // at once: growing it would leave four times as much behind for the collector
 	m.last, m.shorter = make([]int32, 0, n), make([]int32, 0, n)
 	m.grow()
 	for id, p := range phrases {
 		m.insert(int32(id), p.text)
 	}
 	m.link()
-	return m
+	return m, nil
 }
 
 // states is how many states the phrases need: the start, and one for each different beginning of a phrase.
@@ -72,16 +79,16 @@ func states(phrases []phrase) int {
 }
 
 // grow adds a state without edges.
-func (m *matcher) grow() int32 {
-	state := int32(len(m.last))
-	m.next = append(m.next, make([]int32, m.width)...)
+func (m *matcher) grow() uint16 {
+	state := uint16(len(m.last))
+	m.next = append(m.next, make([]uint16, m.width)...)
 	m.last = append(m.last, -1)
 	m.shorter = append(m.shorter, 0)
 	return state
 }
 
 func (m *matcher) insert(id int32, text string) {
-	state := int32(0)
+	state := uint16(0)
 	for i := range len(text) {
 		at := int(state)*m.width + int(m.class[text[i]])
 		if m.next[at] == 0 {
@@ -96,8 +103,8 @@ func (m *matcher) insert(id int32, text string) {
 
 // link turns the trie into an automaton: breadth first, a missing edge becomes that of the longest proper suffix.
 func (m *matcher) link() {
-	suffix := make([]int32, len(m.last))
-	queue := make([]int32, 0, len(m.last))
+	suffix := make([]uint16, len(m.last))
+	queue := make([]uint16, 0, len(m.last))
 	for _, child := range m.next[:m.width] {
 		if child != 0 {
 			queue = append(queue, child)
@@ -107,7 +114,7 @@ func (m *matcher) link() {
 		state := queue[0]
 		queue = queue[1:]
 		s := suffix[state]
-		if m.shorter[state] = s; m.last[s] < 0 {
+		if m.shorter[state] = int32(s); m.last[s] < 0 {
 			m.shorter[state] = m.shorter[s]
 		}
 		for c := range m.width {
@@ -124,10 +131,10 @@ func (m *matcher) link() {
 
 // scan calls found with the id of every phrase that occurs in text, once for each place it ends.
 func (m *matcher) scan(text []byte, found func(id int32)) {
-	state := int32(0)
+	state := uint16(0)
 	for i, b := range text {
 		state = m.next[int(state)*m.width+int(m.class[b])]
-		for s := state; s != 0; s = m.shorter[s] {
+		for s := int32(state); s != 0; s = m.shorter[s] {
 			for id := m.last[s]; id >= 0; id = m.twin[id] {
 				if m.atEdges(id, text, i+1) {
 					found(id)

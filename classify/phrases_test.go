@@ -42,7 +42,11 @@ func TestMatcherFindsWhatSearchingOneByOneFinds(t *testing.T) {
 		}
 		text := strings.Join(rapid.SliceOfN(word, 0, 12).Draw(t, "text"), "")
 		var got []int32
-		newMatcher(phrases).scan([]byte(text), func(id int32) { got = append(got, id) })
+		m, err := newMatcher(phrases)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.scan([]byte(text), func(id int32) { got = append(got, id) })
 		slices.Sort(got)
 		if got, want := slices.Compact(got), naive(phrases, text); !slices.Equal(got, want) {
 			t.Fatalf("phrases %+v in %q: found %v, want %v", phrases, text, got, want)

@@ -97,7 +97,7 @@ func compileRules(user []byte) (*ruleSet, error) {
 		data, err := dataFiles.ReadFile(path.Join("data/rules", entry.Name()))
 		errs = append(errs, err, set.readFile(entry.Name(), data, false))
 	}
-	set.buildMatcher()
+	errs = append(errs, set.buildMatcher())
 	return set, errors.Join(errs...)
 }
 
@@ -218,12 +218,13 @@ func (set *ruleSet) types(names []string) []typeName {
 	return list
 }
 
-func (set *ruleSet) buildMatcher() {
+func (set *ruleSet) buildMatcher() (err error) {
 	list := make([]phrase, len(set.phraseIDs))
 	for p, id := range set.phraseIDs {
 		list[id] = p
 	}
-	set.matcher = newMatcher(list)
+	set.matcher, err = newMatcher(list)
+	return err
 }
 
 // hintNames are the statuses of an event that hint at a cause (the analytics article's field status).

@@ -32,23 +32,29 @@ type codecs struct {
 	limit int // of one batch after unpacking
 	gzips sync.Pool
 
-	onceZstd sync.Once
-	zstd     *zstd.Decoder // has a decoder per core and waits for a free one
-	wideZstd *zstd.Decoder
-	zstdErr  error
+	onceZstd  sync.Once
+	zstd      *zstd.Decoder // has a decoder per core and waits for a free one
+	smallZstd *zstd.Decoder // the same for ordinary batches
+	wideZstd  *zstd.Decoder
+	zstdErr   error
 }
 
-// unpack appends what src holds to dst, an empty slice. It never writes more than limit bytes.
-func (c *codecs) unpack(codec int, src, dst []byte) ([]byte, error) {
+// ordinary is the size up to which any number of batches may be unpacked at a time, if somebody counts larger ones
+// (Reader.Large): producers make batches of 16 KiB to 1 MiB.
+const ordinary = 4 << 20
+
+// unpack appends what src holds to dst, an empty slice. It never writes more than limit bytes; that is the codecs' own, or
+// ordinary.
+func (c *codecs) unpack(codec int, src, dst []byte, limit int) ([]byte, error) {
 	switch codec {
 	case codecGzip:
-		return c.gunzip(src, dst)
+		return c.gunzip(src, dst, limit)
 	case codecSnappy:
-		return unsnappy(src, dst, c.limit)
+		return unsnappy(src, dst, limit)
 	case codecLZ4:
-		return unlz4(src, dst, c.limit)
+		return unlz4(src, dst, limit)
 	case codecZstd:
-		return c.unzstd(src, dst)
+		return c.unzstd(src, dst, limit)
 	}
 	return nil, fmt.Errorf("unknown codec %d", codec)
 }
@@ -58,7 +64,7 @@ type gunzipper struct {
 	gz  gzip.Reader
 }
 
-func (c *codecs) gunzip(src, dst []byte) ([]byte, error) {
+func (c *codecs) gunzip(src, dst []byte, limit int) ([]byte, error) {
 	g, _ := c.gzips.Get().(*gunzipper)
 	if g == nil {
 		g = new(gunzipper)
@@ -68,7 +74,7 @@ func (c *codecs) gunzip(src, dst []byte) ([]byte, error) {
 	if err := g.gz.Reset(&g.src); err != nil {
 		return nil, fmt.Errorf("open gzip: %w", err)
 	}
-	return readBounded(&g.gz, dst, c.limit)
+	return readBounded(&g.gz, dst, limit)
 }
 
 // readBounded appends everything of r to dst.
@@ -152,19 +158,23 @@ func unsnappyBlock(src, dst []byte, limit int) ([]byte, error) {
 // because a whole frame is unpacked into one buffer.
 const zstdWindow = 1 << 31
 
-// openZstd makes two decoders. The first has the limit on its memory, which it takes for one on the window too. So frames
-// of level 20 and above, whose window is 32 MiB and more however little they hold, go to the second, which is bounded by
-// the buffer that it gets; but it cannot tell a buffer too small from a corrupt frame, so that has to be the largest.
+// openZstd makes the decoders. The first two have a limit on their memory, which they take for one on the window too. So
+// frames of level 20 and above, whose window is 32 MiB and more however little they hold, go to the third, which is bounded
+// by the buffer that it gets; but it cannot tell a buffer too small from a corrupt frame, so that has to be the largest.
 func (c *codecs) openZstd() {
 	c.zstd, c.zstdErr = zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderLowmem(true),
 		zstd.WithDecoderMaxMemory(uint64(c.limit)))
+	if c.zstdErr == nil {
+		c.smallZstd, c.zstdErr = zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderLowmem(true),
+			zstd.WithDecoderMaxMemory(uint64(min(c.limit, ordinary))))
+	}
 	if c.zstdErr == nil {
 		c.wideZstd, c.zstdErr = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
 			zstd.WithDecodeAllCapLimit(true), zstd.WithDecoderMaxWindow(zstdWindow))
 	}
 }
 
-func (c *codecs) unzstd(src, dst []byte) ([]byte, error) {
+func (c *codecs) unzstd(src, dst []byte, limit int) ([]byte, error) {
 	if c.onceZstd.Do(c.openZstd); c.zstdErr != nil {
 		return nil, fmt.Errorf("set up zstd: %w", c.zstdErr)
 	}
@@ -174,6 +184,12 @@ func (c *codecs) unzstd(src, dst []byte) ([]byte, error) {
 	}
 	decoder := c.zstd
 	wide := !head.SingleSegment && head.WindowSize > uint64(c.limit)
+	if limit < c.limit {
+		if wide || !head.SingleSegment && head.WindowSize > uint64(limit) {
+			return nil, errTooLarge
+		}
+		decoder = c.smallZstd
+	}
 	if wide {
 		decoder, dst = c.wideZstd, make([]byte, 0, c.limit)
 	}

@@ -15,6 +15,9 @@ type Reader struct {
 	// Before, if set, is called by Next before it takes memory: before it asks for records that are known to be there, and
 	// before it unpacks any. It may wait; its error is Next's. While Next waits for news it holds nothing and has not called it.
 	Before func(ctx context.Context) error
+	// Large, if set, is called by Next before it takes the memory of a batch beyond 4 MiB, so that somebody may see to it
+	// that few are in memory at a time. It may wait; its error, which is to be the context's, ends Next.
+	Large func(ctx context.Context) error
 	// FetchBytes is Config.FetchBytes for this reader; it may be changed between two calls of Next.
 	FetchBytes int32
 
@@ -37,6 +40,9 @@ type Reader struct {
 	aligned bool  // offset is where a batch that was read has ended
 	suspect int64 // the offset at which a damaged batch was read once already; -1 for none
 	want    int   // what to fetch for a batch that came cut off; 0 for the usual
+
+	ctx     context.Context //nolint:containedctx // of the Next that is running, for Large
+	stopped error           // what Large answered
 
 	asked    time.Time // when the last request was begun
 	gone     *OutOfRange
@@ -70,6 +76,8 @@ func (r *Reader) Next(ctx context.Context) (Chunk, error) {
 	if r.gone != nil {
 		return r.nothing(), r.gone
 	}
+	r.ctx, r.stopped = ctx, nil
+	defer func() { r.ctx = nil }()
 	for {
 		if len(r.rest) == 0 {
 			if err := r.next(ctx); err != nil {
@@ -159,12 +167,17 @@ func (r *Reader) refill(ctx context.Context) error {
 // fetch makes one request and checks what came.
 func (r *Reader) fetch(ctx context.Context) error {
 	size := max(int(r.FetchBytes), r.want)
+	if size > r.ordinary() {
+		if err := r.enlarge(); err != nil {
+			return err
+		}
+	}
 	ctx, cancel := context.WithTimeout(ctx, r.client.cfg.MaxWait+answerTimeout)
 	defer cancel()
 	msg, err := r.client.transport.RoundTrip(ctx, r.client.addr, &fetchRequest{
 		clientID: r.client.cfg.ClientID, topic: r.topic, partition: r.partition, offset: r.offset,
 		maxWait: r.client.cfg.MaxWait, maxBytes: int32(size),
-		limit: max(size, r.client.cfg.MaxBatchBytes) + fetchOverhead, memory: &r.client.memory,
+		limit: max(size, r.ordinary()) + fetchOverhead, memory: &r.client.memory,
 	})
 	var long *cutError
 	if errors.As(err, &long) {

@@ -27,7 +27,9 @@ func (r *Reader) scan() (Chunk, error) {
 		b := readBatch(r.rest)
 		switch {
 		case b.state == whole && r.fits(&b):
-			r.take(&b)
+			if r.take(&b); r.stopped != nil {
+				return c, r.stopped
+			}
 		case b.state == outdated && b.last < r.offset:
 			r.rest = r.rest[b.size:]
 		case b.state == outdated:
@@ -126,7 +128,9 @@ func (r *Reader) held() int {
 func (r *Reader) take(b *batch) {
 	drop := r.filter.drop(b)
 	if b.last >= r.offset && !drop {
-		if reason := r.decode(b); reason != "" {
+		if reason := r.decode(b); r.stopped != nil {
+			return
+		} else if reason != "" {
 			r.reject(max(r.offset, b.base), b.last+1, reason, r.rest[:b.size])
 		}
 	}
@@ -145,7 +149,7 @@ func (r *Reader) decode(b *batch) schemas.Reason {
 	if b.codec() != codecNone {
 		var err error
 		if payload, err = r.unpack(b); err != nil {
-			return schemas.BadCompression
+			return schemas.BadCompression // unless r.stopped
 		}
 	}
 	if r.decoder.decode(b, payload, r.offset) != nil {
@@ -154,12 +158,42 @@ func (r *Reader) decode(b *batch) schemas.Reason {
 	return ""
 }
 
+// ordinary is how large a batch may be without asking.
+func (r *Reader) ordinary() int {
+	if r.Large == nil {
+		return r.client.cfg.MaxBatchBytes
+	}
+	return min(ordinary, r.client.cfg.MaxBatchBytes)
+}
+
+// enlarge asks to take the memory of a batch that is larger. A refusal says nothing about the batch.
+func (r *Reader) enlarge() error {
+	if r.Large != nil {
+		r.stopped = r.Large(r.ctx)
+	}
+	return r.stopped
+}
+
 func (r *Reader) unpack(b *batch) ([]byte, error) {
 	if r.swell == 0 {
 		r.swell = int(r.client.memory.swell.Load()) // another partition's batches are a better guess than none
 	}
-	guess := min(len(b.payload)*(r.swell+3)/16, r.client.cfg.MaxBatchBytes)
-	out, err := r.client.codecs.unpack(b.codec(), b.payload, r.arena.room(guess))
+	most := r.client.cfg.MaxBatchBytes
+	guess := min(len(b.payload)*(r.swell+3)/16, most)
+	limit := r.ordinary()
+	if guess > limit { // as large as the last one
+		if err := r.enlarge(); err != nil {
+			return nil, err
+		}
+		limit = most
+	}
+	out, err := r.client.codecs.unpack(b.codec(), b.payload, r.arena.room(guess), limit)
+	if errors.Is(err, errTooLarge) && limit < most {
+		if err := r.enlarge(); err != nil {
+			return nil, err
+		}
+		out, err = r.client.codecs.unpack(b.codec(), b.payload, r.arena.room(min(4*limit, most)), most)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -244,7 +244,7 @@ func TestZstdOfAnyLevelUnpacks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := client.codecs.unpack(codecZstd, packed.Bytes(), nil); err != nil || !bytes.Equal(got, payload) {
+	if got, err := client.codecs.unpack(codecZstd, packed.Bytes(), nil, client.codecs.limit); err != nil || !bytes.Equal(got, payload) {
 		t.Errorf("unpacked %d bytes of %d, %v", len(got), len(payload), err)
 	}
 }

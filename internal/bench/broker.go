@@ -23,6 +23,9 @@ const (
 // batchBytes is the size of a batch before compression: what a busy producer sends with batch.size at 128 KiB.
 const batchBytes = 128 << 10
 
+// producedBytes is the most that a record of 10,000 events takes.
+const producedBytes = 32 << 20
+
 // fillSpacing is the time between two events of a filled topic: 40,000 happen in a second.
 const fillSpacing = 25 * time.Microsecond
 
@@ -35,7 +38,9 @@ func serveBroker(ctx context.Context, args []string) error {
 	if err != nil {
 		return fmt.Errorf("broker: read the number of partitions: %w", err)
 	}
-	cluster, err := kafkatest.Start(kafkatest.Config{Topics: map[string]int32{topic: int32(partitions), emptyTopic: int32(partitions)}})
+	cluster, err := kafkatest.Start(kafkatest.Config{
+		Topics: map[string]int32{topic: int32(partitions), emptyTopic: int32(partitions)}, MaxMessageBytes: producedBytes,
+	})
 	if err != nil {
 		return err
 	}
@@ -78,6 +83,7 @@ func (b *broker) producer() (*kgo.Client, error) {
 	client, err := kgo.NewClient(
 		kgo.SeedBrokers(b.addr), kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.ProducerBatchCompression(kgo.Lz4Compression()), kgo.ProducerLinger(5*time.Millisecond),
+		kgo.ProducerBatchMaxBytes(producedBytes), kgo.BrokerMaxWriteBytes(2*producedBytes),
 	)
 	if err != nil {
 		return nil, fmt.Errorf("make a producer: %w", err)
@@ -85,9 +91,9 @@ func (b *broker) producer() (*kgo.Client, error) {
 	return client, nil
 }
 
-// fill appends n events that happened up to now, in batches of about batchBytes. It returns the mean size of an event in
-// bytes.
-func (b *broker) fill(ctx context.Context, s *source, n int) (int, error) {
+// fill appends n events that happened up to now, so many to a record, in batches of about batchBytes. It returns the mean
+// size of an event in bytes.
+func (b *broker) fill(ctx context.Context, s *source, n, record int) (int, error) {
 	client, err := b.producer()
 	if err != nil {
 		return 0, err
@@ -96,15 +102,15 @@ func (b *broker) fill(ctx context.Context, s *source, n int) (int, error) {
 	begin := time.Now().Add(-time.Duration(n) * fillSpacing)
 	bytes, inBatch, partition := 0, 0, 0
 	var round []*kgo.Record
-	for i := range n {
+	for i := 0; i < n; i += record {
 		at := begin.Add(time.Duration(i) * fillSpacing)
-		value := s.next(at)
+		value := s.record(at, min(record, n-i))
 		round = append(round, &kgo.Record{Topic: topic, Partition: int32(partition), Timestamp: at, Value: value})
 		bytes, inBatch = bytes+len(value), inBatch+len(value)
 		if inBatch >= batchBytes {
 			inBatch, partition = 0, partition+1
 		}
-		if partition < b.partitions && i < n-1 {
+		if partition < b.partitions && i+record < n {
 			continue
 		}
 		// Waiting for each round makes one batch of what each partition has in it.

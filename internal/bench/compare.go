@@ -49,7 +49,7 @@ func compareSize(ctx context.Context, o options, server *localpg.Server, size in
 		fmt.Printf("tracetally needs %d ms of CPU to start and stop; they are part of the figures below\n", idle.Milliseconds())
 	}
 	n := o.eventsOf(size)
-	mean, err := b.fill(ctx, newSource(uint64(size), size, o.capture), n)
+	mean, err := b.fill(ctx, newSource(uint64(size), size, o.capture), n, o.record)
 	if err != nil {
 		return err
 	}
@@ -57,15 +57,18 @@ func compareSize(ctx context.Context, o options, server *localpg.Server, size in
 	if err != nil {
 		return err
 	}
+	if o.alone {
+		all = all[:1]
+	}
 	fmt.Printf("\n%d KiB: %d events of %d bytes, lz4, %d partitions\n", size, n, mean, o.partitions)
 	return printTable(all, n, targetOf(size))
 }
 
 // measureAll measures the product first, then those it is held against.
-func measureAll(ctx context.Context, o options, b *broker, server *localpg.Server, l *ledger, n int) ([3]figures, error) {
-	var all [3]figures
+func measureAll(ctx context.Context, o options, b *broker, server *localpg.Server, l *ledger, n int) ([]figures, error) {
+	all := make([]figures, 3)
 	var err error
-	if all[0], err = measureTally(ctx, o, b, server, l, n); err != nil {
+	if all[0], err = measureTally(ctx, o, b, server, l, n); err != nil || o.alone {
 		return all, err
 	}
 	url, err := createDatabase(ctx, server, "naive_"+strconv.FormatInt(time.Now().UnixNano(), 36))
@@ -113,7 +116,7 @@ func targetOf(size int) target {
 	return target{"0.25", "2.2"}
 }
 
-func printTable(all [3]figures, n int, want target) error {
+func printTable(all []figures, n int, want target) error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "worker\tCPU µs/event\tevents/s\tpeak MiB\tallocs/event\tPostgreSQL µs/event\t")
 	for _, f := range all {
@@ -121,6 +124,9 @@ func printTable(all [3]figures, n int, want target) error {
 	}
 	if err := w.Flush(); err != nil {
 		return fmt.Errorf("print the table: %w", err)
+	}
+	if len(all) == 1 {
+		return nil
 	}
 	fmt.Printf("ratio to the worker written by hand  %.3f  (target ≤ %s)\n", ratio(float64(all[0].cpu), float64(all[1].cpu)), want.naive)
 	fmt.Printf("ratio to the reader alone            %.2f   (target ≤ %s)\n", ratio(float64(all[0].cpu), float64(all[2].cpu)), want.reader)

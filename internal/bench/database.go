@@ -124,3 +124,19 @@ func (l *ledger) offsets(ctx context.Context, partitions int) ([]int64, error) {
 	}
 	return next, nil
 }
+
+// stall lets no commit through for a while, as a server does that is out of reach or waits for a standby.
+func (l *ledger) stall(ctx context.Context, d time.Duration) error {
+	tx, err := l.pool.Begin(ctx)
+	if err != nil {
+		return fmt.Errorf("hold up commits: %w", err)
+	}
+	_, err = tx.Exec(ctx, `lock table tracetally.progress in exclusive mode`)
+	if err == nil {
+		_, err = tx.Exec(ctx, `select pg_sleep($1)`, d.Seconds())
+	}
+	if err := errors.Join(err, tx.Rollback(ctx)); err != nil {
+		return fmt.Errorf("hold up commits: %w", err)
+	}
+	return nil
+}

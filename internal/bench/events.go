@@ -46,6 +46,21 @@ func apps() []app {
 	}
 }
 
+// record is the value of a record of n events: the event itself, or a body of PostHog's /batch/.
+func (s *source) record(at time.Time, n int) []byte {
+	if n == 1 {
+		return s.next(at)
+	}
+	body := []byte(`{"api_key":"phc_bench","batch":[`)
+	for i := range n {
+		if i > 0 {
+			body = append(body, ',')
+		}
+		body = append(body, s.next(at.Add(time.Duration(i)*fillSpacing))...)
+	}
+	return append(body, "]}"...)
+}
+
 // next is the value of one more event that happened at a time. It is a copy of its own.
 func (s *source) next(at time.Time) []byte {
 	if s.failed != "" && s.r.IntN(3) > 0 {

@@ -6,6 +6,8 @@
 //	make bench ARGS="-sizes 1 -events 100000"  quicker
 //	make bench ARGS="-paced 10000 -for 20s"    delay from append in Kafka to visible in PostgreSQL
 //	make bench ARGS="-profile DIR -sizes 1"    CPU and allocation profiles of the worker
+//	make bench ARGS="-alone -events 1000000"   the worker's memory on a backlog; with -record 10000 -stall 15s, on one of
+//	                                           huge records while PostgreSQL answers no commit
 //
 // Kafka, the hand-written worker and the reader are this program again, started as processes of their own under a hidden
 // first argument, so that the kernel counts each one's CPU time and memory apart. Figures that come from /proc are absent
@@ -23,6 +25,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/tracetally/tracetally/schemas"
 )
 
 // options are what a run can be told.
@@ -36,6 +40,9 @@ type options struct {
 	duration   time.Duration
 	limit      time.Duration
 	profile    string
+	alone      bool
+	record     int           // events of a record
+	stall      time.Duration // PostgreSQL takes no commit for so long
 }
 
 func main() {
@@ -90,12 +97,16 @@ func parse(args []string) (options, error) {
 	f.DurationVar(&o.duration, "for", 20*time.Second, "how long -paced produces")
 	f.DurationVar(&o.limit, "limit", 10*time.Minute, "give up after this time")
 	f.StringVar(&o.profile, "profile", "", "directory for cpu and allocs profiles; the worker then runs inside this program")
+	f.BoolVar(&o.alone, "alone", false, "measure only tracetally")
+	f.IntVar(&o.record, "record", 1, "events of a record: more than 1 make each record a body of PostHog's /batch/; implies -alone")
+	f.DurationVar(&o.stall, "stall", 0, "for so long after its first commit PostgreSQL lets no further one through")
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
+	o.alone = o.alone || o.record > 1
 	o.capture = shape == "capture"
-	if o.events < 1 || o.partitions < 1 || o.partitions > 1024 || o.paced < 0 {
-		return o, errors.New("events and partitions must be positive, partitions at most 1024")
+	if o.events < 1 || o.partitions < 1 || o.partitions > 1024 || o.paced < 0 || o.record < 1 || o.record > schemas.MaxEvents {
+		return o, errors.New("events, partitions and record must be positive, partitions at most 1024, record at most 10000")
 	}
 	for s := range strings.SplitSeq(sizes, ",") {
 		n, err := strconv.Atoi(strings.TrimSpace(s))

@@ -27,7 +27,7 @@ func runProfiled(ctx context.Context, args []string) (err error) {
 		return errors.New("profiled: wants a directory, an address, a topic and where to listen")
 	}
 	runtime.MemProfileRate = 16 << 10
-	debug.SetMemoryLimit(106 << 20) // as the program does for its default --memory-limit
+	debug.SetMemoryLimit(102 << 20) // as the program does for its default --memory-limit
 	book, err := enrich.LoadBook(enrich.BookConfig{})
 	if err != nil {
 		return fmt.Errorf("load prices: %w", err)

@@ -91,12 +91,20 @@ func measureTally(ctx context.Context, o options, b *broker, server *localpg.Ser
 	if err != nil {
 		return f, err
 	}
-	var m meter
+	m := meter{record: float64(o.record)}
+	records := int64((n + o.record - 1) / o.record)
+	stalled := o.stall == 0
 	err = l.until(ctx, topic, t.process, func(p progress) (bool, error) {
-		if p.offsets == int64(n) && p.counted != p.offsets {
-			return true, fmt.Errorf("the worker counted %d of %d events", p.counted, n)
+		if p.offsets == records && p.counted != p.offsets {
+			return true, fmt.Errorf("the worker counted %d of %d records", p.counted, records)
 		}
-		return p.offsets >= int64(n), m.look(ctx, t, p, int64(n))
+		if p.counted > 0 && !stalled {
+			stalled = true
+			if err := l.stall(ctx, o.stall); err != nil {
+				return true, err
+			}
+		}
+		return p.offsets >= records, m.look(ctx, t, p, records)
 	})
 	if err != nil {
 		return f, errors.Join(err, t.stop())
@@ -128,6 +136,7 @@ type meter struct {
 	first, last         progress
 	firstAt, lastAt     time.Time
 	firstAlloc, lastAll float64
+	record              float64 // events of a record
 }
 
 // look asks for the allocations at the first and at the last look only: the answer costs thousands of them.
@@ -150,12 +159,15 @@ func (m *meter) look(ctx context.Context, t *tally, p progress, all int64) error
 	return nil
 }
 
+// events is about how many went through between the first and the last look.
+func (m *meter) events() float64 { return m.record * float64(m.last.offsets-m.first.offsets) }
+
 func (m *meter) rate() float64 {
-	return ratio(float64(m.last.offsets-m.first.offsets), m.lastAt.Sub(m.firstAt).Seconds())
+	return ratio(m.events(), m.lastAt.Sub(m.firstAt).Seconds())
 }
 
 func (m *meter) allocs() float64 {
-	return ratio(m.lastAll-m.firstAlloc, float64(m.last.offsets-m.first.offsets))
+	return ratio(m.lastAll-m.firstAlloc, m.events())
 }
 
 // ratio is 0 where there is nothing to divide by.

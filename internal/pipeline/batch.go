@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"time"
@@ -46,7 +45,7 @@ func (b *builder) empty() bool { return b.batch.To == b.batch.From }
 
 // full tells whether nothing more may go into the batch.
 func (b *builder) full() bool {
-	return b.batch.Weight() >= b.limit || b.lease.large || !b.empty() && !b.lease.covers(b.batch.Bytes())
+	return b.batch.Weight() >= b.limit || b.lease.large != nil || !b.empty() && !b.lease.covers(b.batch.Bytes())
 }
 
 // aged tells whether the oldest offset of the batch has waited long enough.
@@ -81,14 +80,11 @@ func (b *builder) bad(r consumer.BadRange) {
 	b.advance(r.To)
 }
 
-// add takes an event of the record at offset. In the middle of a record nothing can be offered: if it needs much more than
-// there is, it waits until it is the one that may have it.
-func (b *builder) add(ctx context.Context, offset int64, e *schemas.Event) error {
+// add takes an event of the record at offset, and tells whether there is room for what the batch holds now. In the middle of
+// a record nothing can be offered, so a record may take recordBytes more than there is.
+func (b *builder) add(offset int64, e *schemas.Event) bool {
 	b.batch.Add(offset, e)
-	if b.lease.covers(b.batch.Bytes() - recordBytes) {
-		return nil
-	}
-	return b.lease.enlarge(ctx)
+	return b.lease.covers(b.batch.Bytes() - recordBytes)
 }
 
 // record notes the verdict on a record whose events were added: if it is a reject they are taken back.

@@ -33,6 +33,8 @@ type partition struct {
 	metrics  *alerts.PartitionMetrics
 	// line is what the partition decodes with while it has its turn, else nil.
 	line *Line
+	// large is held while the chunk in hand, or a record of it, needs more memory than others may have.
+	large *token
 	// offset is of the record that is walked; stopped says why its walk was broken off.
 	offset  int64
 	stopped error
@@ -162,7 +164,7 @@ func (p *partition) loop(ctx context.Context) error {
 // read makes a reader for what comes after the batch in hand.
 func (p *partition) read() {
 	p.reader = p.w.kafka.Reader(p.assigned.Topic, p.assigned.Partition, p.builder.batch.To)
-	p.reader.Before = p.turn
+	p.reader.Before, p.reader.Large = p.turn, p.enlarge
 }
 
 // turn waits for the partition's turn, before the reader takes memory for what it fetches or unpacks. What is in hand is
@@ -197,7 +199,11 @@ func (p *partition) turnOver() {
 		p.w.room.lines <- p.line
 		p.line = nil
 	}
-	p.reader.Release()
+	if p.reader != nil {
+		p.reader.Release()
+	}
+	p.large.end()
+	p.large = nil
 }
 
 // step reads the next range, walks it, and offers the batch if it is due.
@@ -279,10 +285,33 @@ func (p *partition) chunk(ctx context.Context, c *consumer.Chunk) error {
 // chunk: a function for each record would be one more allocation.
 func (p *partition) taker(ctx context.Context) func(*schemas.Event) {
 	return func(e *schemas.Event) {
-		if p.stopped == nil {
-			p.stopped = p.builder.add(ctx, p.offset, e)
+		if p.stopped == nil && !p.builder.add(p.offset, e) {
+			p.stopped = p.enlargeBatch(ctx)
 		}
 	}
+}
+
+// enlarge waits until this partition is the one that may have a chunk of any size.
+func (p *partition) enlarge(ctx context.Context) (err error) {
+	if err := p.turn(ctx); err != nil { // always in this order: who waits for a turn must not hold up those who have one
+		return err
+	}
+	if p.large == nil {
+		p.large, err = p.w.room.enlarge(ctx)
+	}
+	return err
+}
+
+// enlargeBatch lets the batch in hand take whatever its record needs, once the last one is committed.
+func (p *partition) enlargeBatch(ctx context.Context) error {
+	if err := p.settle(ctx); err != nil {
+		return err
+	}
+	if err := p.enlarge(ctx); err != nil {
+		return err
+	}
+	p.builder.lease.large = p.large.share()
+	return nil
 }
 
 // record walks one record into the batch.

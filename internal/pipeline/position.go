@@ -68,6 +68,8 @@ func (p *partition) checkAnchor(ctx context.Context, a sink.Anchor) error {
 		return nil
 	}
 	reader := p.w.kafka.Reader(p.assigned.Topic, p.assigned.Partition, a.Offset)
+	reader.Before, reader.Large, reader.FetchBytes = p.turn, p.enlarge, leastFetch
+	defer p.turnOver()
 	defer reader.Release()
 	chunk, err := reader.Next(ctx)
 	var outside *consumer.OutOfRange

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"runtime"
+	"sync/atomic"
 
 	"golang.org/x/sync/semaphore"
 
@@ -13,7 +14,7 @@ import (
 // How a worker's memory is divided, measured on Linux with Go 1.26 (make bench):
 const (
 	// baseBytes is what a worker holds that reads nothing: the program itself, its rules and prices.
-	baseBytes = 56 << 20
+	baseBytes = 48 << 20
 	// leastBytes is the least that batches are given, whatever the limit: less would only be slow.
 	leastBytes = 8 << 20
 	// stepBytes is how much a batch takes of the room at a time.
@@ -34,8 +35,8 @@ func chunksAtOnce() int { return min(runtime.GOMAXPROCS(0)+2, 8) }
 //
 //   - what batches hold, offered or being built (events): it is taken in steps while they grow
 //   - how many partitions have a chunk of the log in hand: as many as there are lines
-//   - how many have a record of so many events that it alone needs more than is left (large): one, from there until the
-//     batch with that record is committed
+//   - who has a batch of Kafka beyond 4 MiB, or a record of so many events that it alone needs more than is left (large):
+//     one partition, from there until what was made of it is committed
 //
 // Nothing is waited for in vain. A batch that was offered leaves when PostgreSQL answers, and that waits for nobody. A batch
 // that is being built is offered after BatchAge at the latest, whatever its partition waits for; only who has no batch waits
@@ -70,16 +71,46 @@ func fetchShare(most int32, partitions int64) int32 {
 	return min(most, int32(max(leastFetch, fetchedBytes/max(1, partitions))))
 }
 
+// token is the right to go beyond the room, of which there is one. A chunk and the batch made of it may share it.
+type token struct {
+	room *room
+	held atomic.Int32
+}
+
+// enlarge waits for the token.
+func (r *room) enlarge(ctx context.Context) (*token, error) {
+	if err := r.large.Acquire(ctx, 1); err != nil {
+		return nil, err
+	}
+	t := &token{room: r}
+	t.held.Store(1)
+	return t, nil
+}
+
+// share is the token for one more holder.
+func (t *token) share() *token {
+	t.held.Add(1)
+	return t
+}
+
+// end is called by each holder. Without a token it does nothing.
+func (t *token) end() {
+	if t != nil && t.held.Add(-1) == 0 {
+		t.room.large.Release(1)
+	}
+}
+
 // lease is what one batch has taken of the room.
 type lease struct {
-	room  *room
-	held  int64
-	large bool
+	room *room
+	held int64
+	// large, if not nil, permits whatever the batch needs.
+	large *token
 }
 
 // covers tells whether the lease is enough for so many bytes, taking more if that can be had at once.
 func (l *lease) covers(bytes int) bool {
-	for !l.large && int64(bytes) > l.held {
+	for l.large == nil && int64(bytes) > l.held {
 		if !l.room.events.TryAcquire(stepBytes) {
 			return false
 		}
@@ -90,7 +121,7 @@ func (l *lease) covers(bytes int) bool {
 
 // begin waits for the first step of a batch.
 func (l *lease) begin(ctx context.Context) error {
-	if l.held > 0 || l.large {
+	if l.held > 0 || l.large != nil {
 		return nil
 	}
 	if err := l.room.events.Acquire(ctx, stepBytes); err != nil {
@@ -100,25 +131,11 @@ func (l *lease) begin(ctx context.Context) error {
 	return nil
 }
 
-// enlarge waits until this is the one batch that may go beyond the room.
-func (l *lease) enlarge(ctx context.Context) error {
-	if l.large {
-		return nil
-	}
-	if err := l.room.large.Acquire(ctx, 1); err != nil {
-		return err
-	}
-	l.large = true
-	return nil
-}
-
 // end gives everything back.
 func (l *lease) end() {
 	if l.held > 0 {
 		l.room.events.Release(l.held)
 	}
-	if l.large {
-		l.room.large.Release(1)
-	}
-	l.held, l.large = 0, false
+	l.large.end()
+	l.held, l.large = 0, nil
 }
