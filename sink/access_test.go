@@ -2,7 +2,7 @@ package sink
 
 import (
 	"context"
-	"crypto/md5" //nolint:gosec // what an old server asks for
+	"crypto/md5" // what an old server asks for
 	"encoding/hex"
 	"net/url"
 	"os"
@@ -178,7 +178,7 @@ func TestConnectionsSayWhatIsWrong(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sum := md5.Sum([]byte("canary-password" + "by_md5")) //nolint:gosec // the server's format
+	sum := md5.Sum([]byte("canary-password" + "by_md5")) // the format of an old server
 	execAdmin(t, server.URL("postgres"), `
 create role by_md5 login password 'md5`+hex.EncodeToString(sum[:])+`';
 create role by_trust login; create role by_cert login; create role locked_out login;

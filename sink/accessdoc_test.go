@@ -56,7 +56,7 @@ func TestDocumentedStatementsSetUpAPipeline(t *testing.T) {
 	logins := map[string]Config{}
 	for _, name := range []string{"tally_migrate", "tally_worker", "tally_retention", "tally_grafana"} {
 		execAdmin(t, server.URL("postgres"), "alter role "+name+" password 'p'")
-		logins[name] = Config{URL: secret.New(withUser(t, server.URL("metrics"), name, "p"))}
+		logins[name] = Config{URL: secret.New(withUser(t, server.URL("metrics"), name))}
 	}
 	if err := Migrate(t.Context(), logins["tally_migrate"]); err != nil {
 		t.Fatal(err)
@@ -86,10 +86,10 @@ func TestDocumentedStatementsSetUpAPipeline(t *testing.T) {
 	if err := grafana.QueryRow(t.Context(), ask).Scan(&settings); err != nil || settings != "on 30s" {
 		t.Errorf("settings of tally_grafana: %s, %v", settings, err)
 	}
-	if err := run(t, withUser(t, server.URL("metrics"), "tally_worker", "p"), `create temporary table own (n int)`); !denied(err) {
+	if err := run(t, withUser(t, server.URL("metrics"), "tally_worker"), `create temporary table own (n int)`); !denied(err) {
 		t.Errorf("a temporary table of the worker: %v", err)
 	}
-	if err := run(t, withUser(t, server.URL("metrics"), "tally_grafana", "p"), `select 1 from public.anything`); !denied(err) {
+	if err := run(t, withUser(t, server.URL("metrics"), "tally_grafana"), `select 1 from public.anything`); !denied(err) {
 		t.Errorf("schema public of the dashboards: %v", err)
 	}
 }

@@ -61,11 +61,11 @@ from need`
 	if err != nil || len(missing) == 0 {
 		return doing("ask for the rights of the login", err)
 	}
-	remedy := "grant " + RoleWriter + " to " + login
+	remedy := "a superuser run: grant " + RoleWriter + " to " + login
 	if member { // someone took away what migrations gave
-		remedy = "grant " + missing[0] + " to " + RoleWriter
+		remedy = "a member of " + RoleOwner + " run: grant " + missing[0] + " to " + RoleWriter
 	}
-	return fmt.Errorf("%w: %s misses %s; let the owner of the database run: %s;", ErrRights, login, few(missing), remedy)
+	return fmt.Errorf("%w: %s misses %s; let %s;", ErrRights, login, few(missing), remedy)
 }
 
 // few keeps a line short that names many things.

@@ -223,7 +223,7 @@ func TestWorkerSaysWhichRightsItLacks(t *testing.T) {
 	super := migrated(t)
 	execAdmin(t, super, `create role "Odd login" login password 'p'`)
 	execAdmin(t, super, `revoke insert on tracetally.gap, tracetally.ledger from tracetally_writer`)
-	u := withUser(t, super, "Odd login", "p")
+	u := withUser(t, super, "Odd login")
 	s, err := Open(t.Context(), Config{URL: secret.New(u)})
 	if err != nil {
 		t.Fatal(err)

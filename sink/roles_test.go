@@ -19,14 +19,14 @@ import (
 	"github.com/tracetally/tracetally/schemas"
 )
 
-// withUser is a URL of the same database for somebody else.
-func withUser(t *testing.T, raw, name, password string) string {
+// withUser is a URL of the same database for somebody else, whose password is p.
+func withUser(t *testing.T, raw, name string) string {
 	t.Helper()
 	u, err := url.Parse(raw)
 	if err != nil {
 		t.Fatal("the URL cannot be read")
 	}
-	u.User = url.UserPassword(name, password)
+	u.User = url.UserPassword(name, "p")
 	return u.String()
 }
 
@@ -77,7 +77,7 @@ func TestSchemaFromBeforeThereWereRolesIsHandedOver(t *testing.T) {
 				}
 				execAdmin(t, super, `create role old_owner login password 'p' in role tracetally_owner`)
 				execAdmin(t, super, `alter database `+cfg.Database+` owner to old_owner`)
-				login = withUser(t, super, "old_owner", "p")
+				login = withUser(t, super, "old_owner")
 			}
 			migrateAsBefore(t, login)
 			if err := Migrate(t.Context(), Config{URL: secret.New(login)}); err != nil {
@@ -155,8 +155,8 @@ func TestLoginThatMayCreateRolesNeedsNobody(t *testing.T) {
 	defer func() { _ = server.Close() }()
 	super := server.URL("postgres")
 	execAdmin(t, super, `create role chief login createrole createdb password 'p'`)
-	execAdmin(t, withUser(t, super, "chief", "p"), `create database metrics`)
-	url := withUser(t, server.URL("metrics"), "chief", "p")
+	execAdmin(t, withUser(t, super, "chief"), `create database metrics`)
+	url := withUser(t, server.URL("metrics"), "chief")
 	if err := Migrate(t.Context(), Config{URL: secret.New(url)}); err != nil {
 		t.Fatal(err)
 	}
