@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"github.com/tracetally/tracetally/internal/localpg"
+	"github.com/tracetally/tracetally/internal/secret"
 )
 
 // TestRetentionKilledAtAnyStepIsFinishedByTheNext ends the pass's backend at each named point, at the first and at the third
@@ -51,6 +54,49 @@ func TestRetentionKilledInTheMiddleOfADetach(t *testing.T) {
 	}
 	end()
 	passed(t, retentionOf(t, s, RetentionConfig{}))
+	cleared(t, s)
+}
+
+// TestServerKilledInTheMiddleOfADetach has a server of its own. What was marked and pending is so after the crash, too.
+func TestServerKilledInTheMiddleOfADetach(t *testing.T) {
+	t.Parallel()
+	server, err := localpg.Start(t.Context(), localpg.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = server.Close() }()
+	cfg := atNoon()
+	cfg.URL = secret.New(server.URL("postgres"))
+	if err := Migrate(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	readTwelveDays(t, s)
+	r, err := NewRetention(cfg, RetentionConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = locking(t, s, `lock table tracetally.ledger in access share mode`) // a reader, until the crash
+	failed := make(chan error, 1)
+	go func() {
+		_, err := r.Pass(context.Background())
+		failed <- err
+	}()
+	awaitRetentionBlocked(t, s)
+	if err := server.Crash(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-failed; err == nil {
+		t.Error("the pass got through")
+	}
+	if n := pending(t, s); n != 1 {
+		t.Errorf("%d partitions pending after the crash, want 1", n)
+	}
+	passed(t, r)
 	cleared(t, s)
 }
 

@@ -40,6 +40,11 @@ func dailyLog(first, last int) []logged {
 func oldLedger(t *testing.T) (*Store, Claim) {
 	t.Helper()
 	s := openStore(t, atNoon())
+	return s, readTwelveDays(t, s)
+}
+
+func readTwelveDays(t *testing.T, s *Store) Claim {
+	t.Helper()
 	c := acquire(t, s, "a", 0)
 	if out := commit(t, s, cut(c, dailyLog(11, 0), 0, 12))[0]; out.Events.New != 12 {
 		t.Fatalf("history that is read for the first time = %+v", out.Events)
@@ -47,7 +52,7 @@ func oldLedger(t *testing.T) (*Store, Claim) {
 	if got := advancedTo(t, s); got != "2026-03-07" {
 		t.Fatalf("horizon = %s", got)
 	}
-	return s, c
+	return c
 }
 
 const (
