@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"pgregory.net/rapid"
 
 	"github.com/tracetally/tracetally/consumer"
@@ -43,6 +45,36 @@ func TestBadCertificatesOfBrokersAreExplained(t *testing.T) {
 			if err := refusal(t, client, test.want[0]); !containsAll(err.Error(), test.want) {
 				t.Errorf("want %q, got %v", test.want, err)
 			}
+		})
+	}
+}
+
+func TestRefusedMechanismSaysWhatIsOffered(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		code    int16
+		offered []string
+		want    []string
+	}{
+		"not offered": {kerr.UnsupportedSaslMechanism.Code, []string{"OAUTHBEARER", "PLAIN"}, []string{"it does not offer SCRAM-SHA-512", "what it offers: OAUTHBEARER, PLAIN"}},
+		"no SASL":     {kerr.IllegalSaslState.Code, nil, []string{"it does not use SASL on this port", "leave kafka-sasl out"}},
+		"other":       {kerr.UnknownServerError.Code, nil, []string{"it refuses SCRAM-SHA-512", "see the broker's log"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			k := kafkatest.RunGuarded(t, kafkatest.Guard{SASL: true})
+			k.Fake().ControlKey(kmsg.SASLHandshake.Int16(), func(req kmsg.Request) (kmsg.Response, error, bool) {
+				k.Fake().KeepControl()
+				res := req.ResponseKind().(*kmsg.SASLHandshakeResponse)
+				res.ErrorCode, res.SupportedMechanisms = test.code, test.offered
+				return res, nil, true
+			})
+			client, log := guardedClient(t, k, as(consumer.ScramSHA512, kafkatest.Worker))
+			startWorker(t, client)
+			if err := refusal(t, client, test.want[0]); !containsAll(err.Error(), test.want) {
+				t.Errorf("want %q, got %v", test.want, err)
+			}
+			log.wait(t, "cannot join the consumer group", test.want[1])
 		})
 	}
 }

@@ -43,7 +43,16 @@ type Guarded struct {
 	CA *CA
 
 	admin *kgo.Client
+	fake  *kfake.Cluster // nil: it is Apache Kafka
 	close func()
+}
+
+// Fake is the kfake cluster, for answers that only a fake gives on request. A test that asks Apache Kafka for it is wrong.
+func (k *Guarded) Fake() *kfake.Cluster {
+	if k.fake == nil {
+		panic("kafkatest: a test that may run on Apache Kafka asks for what only the fake does")
+	}
+	return k.fake
 }
 
 // EitherGuarded starts what Either does, with a guard. Apache Kafka is shared between tests.
@@ -110,7 +119,7 @@ func fakeGuarded(g Guard) (*Guarded, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start fake Kafka: %w", err)
 	}
-	k := &Guarded{Addr: fake.ListenAddrs()[0], CA: ca}
+	k := &Guarded{Addr: fake.ListenAddrs()[0], CA: ca, fake: fake}
 	if k.admin, err = newAdmin(g, k); err != nil {
 		fake.Close()
 		return nil, err
