@@ -79,6 +79,23 @@ func (b *bench) test(ctx context.Context, t testFile) ([]byte, error) {
 	return nil, nil
 }
 
+// newer runs the tests as Prometheus 3 sees them. There a sample at the very beginning of a window is outside of it, in 2 it
+// is inside. https://prometheus.io/docs/prometheus/latest/migration/#range-selectors-and-lookback-exclude-samples-coinciding-with-the-left-boundary
+func (b *bench) newer(ctx context.Context, tests []testFile) error {
+	sound := b.files
+	defer func() { b.files = sound }()
+	b.files = nil
+	for _, f := range sound {
+		b.files = append(b.files, f.leftOpen())
+	}
+	for _, t := range tests {
+		if out, err := b.test(ctx, t); err != nil {
+			return fmt.Errorf("%s, with windows as of Prometheus 3: %w\n%s", t.path, err, out)
+		}
+	}
+	return nil
+}
+
 // one runs a file of tests as it is on the rules as they are now.
 func (b *bench) one(ctx context.Context, t testFile) ([]byte, error) {
 	rules, err := b.writeRules()

@@ -1,5 +1,5 @@
 // Command rulecheck holds the alert rules to their tests with promtool: the rules are well formed, the tests pass with
-// scrapes a minute apart and with four a minute, and each rule has a test that notices when it is broken (mutate.go).
+// scrapes a minute apart and with four a minute, with windows as of Prometheus 2 and 3, and each rule has a test that notices when it is broken (mutate.go).
 //
 // It needs promtool on PATH (Debian: the package prometheus), of Prometheus 2.42 or later.
 package main
@@ -54,7 +54,10 @@ func run(ctx context.Context, dir, runbooks, originals string) error {
 			return fmt.Errorf("%s: %w\n%s", t.path, err, out)
 		}
 	}
-	fmt.Printf("%d files of tests pass on %d rules, with a scrape each minute and with four\n", len(tests), count(files))
+	if err := b.newer(ctx, tests); err != nil {
+		return err
+	}
+	fmt.Printf("%d files of tests pass on %d rules, with a scrape each minute and with four, with windows of Prometheus 2 and 3\n", len(tests), count(files))
 	if err := b.checkRunbooks(ctx, runbooks); err != nil {
 		return err
 	}

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
+	"time"
 
 	"github.com/goccy/go-yaml"
 )
@@ -50,4 +53,27 @@ func readRules(dir string) ([]ruleFile, error) {
 		files[i].base = filepath.Base(path)
 	}
 	return files, nil
+}
+
+// window is the range of a selector or a subquery, in one unit.
+var window = regexp.MustCompile(`\[([0-9]+)([smhd])(:[0-9a-z]+)?\]`)
+
+// leftOpen is the file with each window a millisecond shorter, which is the finest that Prometheus knows: it leaves out just
+// the sample at the window's beginning.
+func (f ruleFile) leftOpen() ruleFile {
+	units := map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour, "d": 24 * time.Hour}
+	short := ruleFile{base: f.base}
+	for _, g := range f.Groups {
+		changed := group{Name: g.Name}
+		for _, r := range g.Rules {
+			r.Expr = window.ReplaceAllStringFunc(r.Expr, func(w string) string {
+				m := window.FindStringSubmatch(w)
+				n, _ := strconv.Atoi(m[1]) // digits only
+				return "[" + strconv.FormatInt((time.Duration(n)*units[m[2]]).Milliseconds()-1, 10) + "ms" + m[3] + "]"
+			})
+			changed.Rules = append(changed.Rules, r)
+		}
+		short.Groups = append(short.Groups, changed)
+	}
+	return short
 }

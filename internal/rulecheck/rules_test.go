@@ -144,3 +144,14 @@ and on (job) w == 1`}
 		t.Errorf("without a matcher: %s", m[10].rule.Expr)
 	}
 }
+
+func TestWindowsOfPrometheus3LeaveTheFirstSampleOut(t *testing.T) {
+	f := ruleFile{Groups: []group{{Rules: []rule{{Expr: `max_over_time((rate(x[74s]))[5m:5s]) or y[1d]`}}}}}
+	const want = `max_over_time((rate(x[73999ms]))[299999ms:5s]) or y[86399999ms]`
+	if got := f.leftOpen().Groups[0].Rules[0].Expr; got != want {
+		t.Errorf("leftOpen = %s, want %s", got, want)
+	}
+	if f.Groups[0].Rules[0].Expr == want {
+		t.Error("the rule itself was changed")
+	}
+}
