@@ -95,6 +95,9 @@ func TestRulesUseWhatTheWorkerExports(t *testing.T) {
 	w := r.start(r.config(topicNames()...))
 	w.shows("tracetally_records_total", func(n int64) bool { return n >= 600 })
 	all := w.exported()
+	if n := total(t, w.scrape(), "tracetally_unaccounted_records"); n != 0 {
+		t.Errorf("%d offsets have no verdict", n)
+	}
 	w.close()
 
 	labels := map[string]bool{"job": true, "instance": true} // of the scrape
