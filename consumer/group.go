@@ -75,8 +75,9 @@ type membership struct {
 	group    *kafka.ConsumerGroup
 	conns    *connections
 	watch    *watcher
-	member   string // the last id that the group gave us
+	member   string // the last id that the group gave us, until kafka-go has forgotten it
 	failures int
+	burying  sync.WaitGroup
 }
 
 // next serves one generation, or waits after a failure to get one.
@@ -88,6 +89,9 @@ func (m *membership) next(ctx context.Context, work func(context.Context, Assign
 	if err != nil {
 		m.failures++
 		m.complain(m.client.explainJoin(ctx, err))
+		if !errors.Is(err, kafka.RebalanceInProgress) {
+			m.bury(ctx)
+		}
 		wait(ctx, pause(m.failures))
 		return
 	}
@@ -173,6 +177,7 @@ func count(gen *kafka.Generation) (n int) {
 // leave closes the group, which ends the generation and says goodbye to the coordinator. What does not answer in time is
 // cut off; a goodbye that could not be said costs the other members the session timeout, and no data.
 func (m *membership) leave(ctx context.Context) error {
+	defer m.burying.Wait() // it ends with ctx, which has ended
 	closed := make(chan struct{})
 	go func() {
 		defer close(closed)
@@ -193,6 +198,36 @@ func (m *membership) leave(ctx context.Context) error {
 	return err
 }
 
+// bury takes the member that we were out of the group. kafka-go (v0.4.51) says goodbye once when a join fails, which while no
+// broker answers is in vain, and forgets its id: for the group a ghost is left, for which the next join waits as long as a
+// session lasts. So we say it until somebody hears.
+func (m *membership) bury(ctx context.Context) {
+	ghost := m.member
+	if ghost == "" {
+		return
+	}
+	m.member = ""
+	m.burying.Go(func() {
+		ctx, cancel := context.WithTimeout(ctx, m.client.cfg.SessionTimeout) // the group forgets it by then
+		defer cancel()
+		for failures := 1; m.dismiss(ctx, ghost) != nil && wait(ctx, pause(failures)); {
+			failures++
+		}
+	})
+}
+
+// dismiss leaves the group on behalf of a member. One that the group does not know is gone, which is as good.
+func (m *membership) dismiss(ctx context.Context, member string) error {
+	k := kafka.Client{Addr: m.client.addr, Transport: m.client.transport}
+	res, err := k.LeaveGroup(ctx, &kafka.LeaveGroupRequest{
+		GroupID: m.client.cfg.GroupID, Members: []kafka.LeaveGroupRequestMember{{ID: member}},
+	})
+	if err == nil && !errors.Is(res.Error, kafka.UnknownMemberId) {
+		err = res.Error
+	}
+	return err
+}
+
 // goodbye leaves on behalf of kafka-go, which forgets its member id when a join fails.
 func (m *membership) goodbye(ctx context.Context) {
 	if m.member == "" {
@@ -200,11 +235,7 @@ func (m *membership) goodbye(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTimeout)
 	defer cancel()
-	k := kafka.Client{Addr: m.client.addr, Transport: m.client.transport}
-	_, err := k.LeaveGroup(ctx, &kafka.LeaveGroupRequest{
-		GroupID: m.client.cfg.GroupID, Members: []kafka.LeaveGroupRequestMember{{ID: m.member}},
-	})
-	if err != nil {
+	if err := m.dismiss(ctx, m.member); err != nil {
 		m.client.log.Warn("could not leave the consumer group", "group", m.client.cfg.GroupID, "err", err)
 	}
 }

@@ -235,8 +235,9 @@ func (r *Reader) pace(ctx context.Context) error {
 // and filled unseen.
 const lookAway = 500 * time.Millisecond
 
-// noisy is how many failures in a row are worth a word: a leader that moves costs one or two.
-const noisy = 3
+// noisy is how many failures in a row are worth a word: some seconds' worth. A leader that moves costs one or two, a broker
+// that is restarted cleanly a few more.
+const noisy = 7
 
 func (r *Reader) fail(ctx context.Context, err error) error {
 	r.drop()

@@ -16,7 +16,7 @@ import (
 )
 
 // patience bounds every wait of these tests; what it bounds takes milliseconds.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 func patient(t *testing.T) context.Context {
 	t.Helper()

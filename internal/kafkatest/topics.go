@@ -30,7 +30,32 @@ func (c *Cluster) CreateTopic(ctx context.Context, topic string, partitions int3
 	if _, err := admin.CreateTopic(ctx, partitions, 1, values, topic); err != nil {
 		return fmt.Errorf("create topic %q: %w", topic, err)
 	}
-	return nil
+	return awaitPartitions(ctx, admin, topic, int(partitions))
+}
+
+// awaitPartitions waits until a topic is told to have so many partitions, each with a leader: Apache Kafka says that they are
+// made before its brokers tell others of them. None is a topic that is told to be missing.
+func awaitPartitions(ctx context.Context, admin *kadm.Client, topic string, partitions int) error {
+	for {
+		m, err := admin.Metadata(ctx, topic)
+		if err != nil {
+			return fmt.Errorf("ask for the partitions of %q: %w", topic, err)
+		}
+		led := 0
+		for _, p := range m.Topics[topic].Partitions {
+			if p.Err == nil && p.Leader >= 0 {
+				led++
+			}
+		}
+		if led == partitions && (partitions > 0) == m.Topics.Has(topic) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait for %d partitions of %q, there are %d: %w", partitions, topic, led, ctx.Err())
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
 }
 
 // DeleteTopic removes a topic and waits until the brokers no longer name it, so that it can be made again.
@@ -39,18 +64,10 @@ func (c *Cluster) DeleteTopic(ctx context.Context, topic string) error {
 	if err == nil {
 		_, err = admin.DeleteTopic(ctx, topic)
 	}
-	for err == nil {
-		var m kadm.Metadata
-		if m, err = admin.Metadata(ctx, topic); err == nil && !m.Topics.Has(topic) {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			err = ctx.Err()
-		case <-time.After(10 * time.Millisecond):
-		}
+	if err != nil {
+		return fmt.Errorf("delete topic %q: %w", topic, err)
 	}
-	return fmt.Errorf("delete topic %q: %w", topic, err)
+	return awaitPartitions(ctx, admin, topic, 0)
 }
 
 // AddPartitions makes topic have as many partitions as given.
@@ -66,7 +83,7 @@ func (c *Cluster) AddPartitions(ctx context.Context, topic string, partitions in
 	if err != nil {
 		return fmt.Errorf("add partitions to %q: %w", topic, err)
 	}
-	return nil
+	return awaitPartitions(ctx, admin, topic, partitions)
 }
 
 // DeleteRecords deletes what a partition holds before an offset, as a retention does that overtakes its readers.
