@@ -183,7 +183,7 @@ func TestCanaryTextReachesNothing(t *testing.T) {
 		t.Errorf("%s holds a text of %+v: %q", l.place, l.from, l.text)
 	}
 	for field, places := range allowed { // what nothing shows any more has no business in the list
-		if !p.shown(found, field, places) {
+		if !testing.Short() && !p.shown(found, field, places) {
 			t.Errorf("the contract permits %s in %v, where it never is", field, places)
 		}
 	}
