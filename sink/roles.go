@@ -43,7 +43,7 @@ const roleTries = 10
 func prepareRoles(ctx context.Context, cfg *pgx.ConnConfig) error {
 	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
-		return doing("connect", err)
+		return safe(err)
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	for tries := 1; ; tries++ {
