@@ -57,7 +57,7 @@ func child(who, addr string) int {
 
 func theirChild(ctx context.Context, addr string) (string, error) {
 	r := kafka.NewReader(kafka.ReaderConfig{Brokers: []string{addr}, Topic: "t", MinBytes: 1, MaxBytes: 1 << 20, MaxWait: 50 * time.Millisecond})
-	defer r.Close() //nolint:errcheck // the process ends
+	defer r.Close()
 	for {
 		m, err := r.ReadMessage(ctx)
 		if err != nil || m.Offset >= 2 {
@@ -73,7 +73,7 @@ func ourChild(ctx context.Context, addr string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer c.Close() //nolint:errcheck // the process ends
+	defer c.Close()
 	r := c.Reader("t", 0, 0)
 	for {
 		chunk, err := r.Next(ctx)

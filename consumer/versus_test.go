@@ -78,7 +78,7 @@ func theirFetch(t *testing.T, cluster *kafkatest.Cluster, offset int64) (records
 	for {
 		rec, err := res.Records.ReadRecord()
 		if err != nil {
-			return records, nil //nolint:nilerr // the end, or what it takes for one
+			return records, nil // the end, or what it takes for one
 		}
 		value, err := kafka.ReadAll(rec.Value)
 		if err != nil {

@@ -108,7 +108,7 @@ func (a *apache) properties(messageBytes int) []byte {
 func (a *apache) java(class string, args ...string) *exec.Cmd {
 	flags := []string{"-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
 		"-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", filepath.Join(a.jars, "*"), class}
-	return exec.Command("java", append(flags, args...)...)
+	return exec.Command("java", append(flags, args...)...) //nolint:gosec // a test broker, whose arguments are ours
 }
 
 // start runs the broker and waits until it answers.
