@@ -19,13 +19,16 @@
 //   - G1 every offset gets exactly one verdict: TestEveryOffsetGetsOneVerdict
 //   - G2 a record that arrives twice, or is read twice, counts once: TestReplayedTopicChangesNothing,
 //     TestEventSentTwiceCountsOnce
-//   - G3 a worker killed at any moment loses and doubles nothing: TestKilledWorkersCountEverythingOnce
+//   - G3 a worker killed at any moment loses and doubles nothing, nor does a rebalance or a broker that comes back:
+//     TestKilledWorkersCountEverythingOnce, TestRebalanceInMidBatchLosesAndDoublesNothing, TestBrokerThatComesBackCostsNothing
 //   - G4 a bad record is set aside with its coordinates and stops nobody: TestBadInputIsSetAsideAndStopsNobody
 //   - G5 offsets are never skipped silently: TestTrimmedOffsetsBecomeAGap, TestShrunkLogHaltsThePartition,
-//     TestReplacedLogHaltsThePartition
+//     TestReplacedLogHaltsThePartition, TestTopicReplacedByItsOwnRecordsHaltsThePartition
 //   - G6 metrics follow the commit, and old backlog moves none: TestMetricsNeverLeadTheTables,
 //     TestOldBacklogMovesNoAlertSeries
 //   - G7 text of prompts and outputs goes nowhere, secrets in the text of errors neither: TestCanaryTextReachesNothing
 //   - G8 what is dropped because it is old changes no figure, and what still comes for it is late, not lost:
 //     TestWorkerDropsOldDaysAndCountsWhatComesForThemAsLate
+//   - G9 a partition that stands still gets a new client, then a new process: TestStuckClientIsMadeAnewAndLosesNothing,
+//     TestClientThatStaysStuckEndsTheWorkerWithTheReason
 package pipeline

@@ -2,9 +2,13 @@ package pipeline
 
 import (
 	"fmt"
+	"log/slog"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/tracetally/tracetally/internal/kafkatest"
@@ -69,4 +73,31 @@ func TestMovedLeaderIsNoLoss(t *testing.T) {
 		r.readUpTo(r.config(topic), topic, int64(2*i+2))
 		r.until(fmt.Sprint(r.kafka.Fake().PartitionInfo(topic, 0).Epoch), `select leader_epoch from tracetally.progress`)
 	}
+}
+
+// A topic that we are not allowed to see is told of and waited for: were it taken for one that does not exist yet, it would
+// start at earliest when the right is given, whatever was asked for.
+func TestTopicThatIsForbiddenAtFirstIsNotTakenForOneBornLater(t *testing.T) {
+	t.Parallel()
+	const topic = "forbidden"
+	r := newRig(t, map[string]int32{topic: 1})
+	r.calls(topic, 0, 0, 4)
+	forbidden := r.kafka.Fake().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Metadata}, Topic: topic, Err: kerr.TopicAuthorizationFailed, Count: -1})
+	cfg := r.config(topic)
+	cfg.From = Start{Latest: true}
+	var log journal
+	cfg.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	cfg.Kafka.Logger = cfg.Logger
+	w := r.start(cfg)
+	for end := time.Now().Add(patience); !strings.Contains(log.String(), topic); pause(t.Context(), 20*time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("nothing is said of it:\n%s", log.String())
+		}
+	}
+	r.until("0", `select count(*) from tracetally.partition_progress`)
+	forbidden.Remove()
+	r.until("4 4", `select start_offset || ' ' || next_offset from tracetally.partition_progress`)
+	r.calls(topic, 0, 10, 2)
+	r.accounted(topic, 2)
+	w.close()
 }
