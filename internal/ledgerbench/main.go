@@ -81,7 +81,7 @@ func parse(args []string) (options, error) {
 	var layouts, rows, step, perDay string
 	f := flag.NewFlagSet("ledgerbench", flag.ContinueOnError)
 	f.StringVar(&layouts, "layouts", "shipped", "one or more of shipped and WIDTH/INDEX, with commas; INDEX is key-time, hashed, hash64, hash64-time, hour-key, hour-hash64 or none")
-	f.StringVar(&rows, "rows", "50m", "rows to send, with k or m for thousands or millions")
+	f.StringVar(&rows, "rows", "50m", "rows that the ledger shall have, with k or m for thousands or millions")
 	f.StringVar(&step, "step", "1m", "rows between two lines of figures")
 	f.StringVar(&perDay, "per-day", "7.2m", "rows whose times lie in one day; 50 million in a week are 7.2m, in the backlog of one day 50m")
 	f.StringVar(&o.ids, "ids", "v4", "event ids: v4 (random) or v7 (begin with their time)")
@@ -193,7 +193,7 @@ func prepare(ctx context.Context, o options, l layout, url string) (*run, error)
 // fill takes all steps and prints each.
 func (r *run) fill(ctx context.Context, o options) error {
 	var steps []step
-	for r.ledger.sent < o.rows*(duplicateShare-1)/duplicateShare {
+	for r.ledger.added < o.rows {
 		s, err := r.step(ctx, o.step)
 		if err != nil {
 			return err
