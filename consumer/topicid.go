@@ -16,27 +16,39 @@ import (
 
 // TopicID is the id that a topic got when it was made: one that is deleted and made again under its name has another.
 // Nil when the broker gives none (before Kafka 2.8), or knows no such topic now. The answer was asked for no longer than
-// age ago; one request serves all topics. It does not try again: an error is ErrUnavailable if it will pass.
+// age ago. One request serves all topics and all who wait for it, and its failure too: it is not tried again, and an error is
+// ErrUnavailable if it will pass.
 func (c *Client) TopicID(ctx context.Context, topic string, age time.Duration) (uuid.UUID, error) {
+	came := time.Now()
 	c.ids.mu.Lock()
 	defer c.ids.mu.Unlock()
-	if began := time.Now(); c.ids.asked.Before(began.Add(-age)) || c.ids.byTopic == nil {
-		ctx, cancel := context.WithTimeout(ctx, answerTimeout)
-		defer cancel()
-		res, err := c.transport.RoundTrip(ctx, c.addr, &topicIDRequest{clientID: c.cfg.ClientID, topics: c.cfg.Topics})
-		if err != nil {
-			return uuid.Nil, fmt.Errorf("ask for the ids of the topics: %w", unavailable(err))
-		}
-		c.ids.byTopic, c.ids.asked = res.(topicIDs), began
+	if c.ids.asked.Before(came.Add(-age)) {
+		c.ids.asked = time.Now()
+		c.ids.byTopic, c.ids.err = c.askTopicIDs(ctx)
 	}
-	return c.ids.byTopic[topic], nil
+	err := c.ids.err
+	if err != nil && errors.Is(ctx.Err(), context.Canceled) { // who comes next is still wanted
+		c.ids.asked = time.Time{}
+	}
+	return c.ids.byTopic[topic], err
 }
 
-// topicIDCache is the last answer. Who needs a newer one asks while others wait, and they share it.
+func (c *Client) askTopicIDs(ctx context.Context) (topicIDs, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	res, err := c.transport.RoundTrip(ctx, c.addr, &topicIDRequest{clientID: c.cfg.ClientID, topics: c.cfg.Topics})
+	if err != nil {
+		return nil, fmt.Errorf("ask for the ids of the topics: %w", unavailable(err))
+	}
+	return res.(topicIDs), nil
+}
+
+// topicIDCache is the last answer, or why there was none. Who needs a newer one asks while others wait, and they share it.
 type topicIDCache struct {
 	mu      sync.Mutex
 	asked   time.Time
 	byTopic topicIDs
+	err     error
 }
 
 const (

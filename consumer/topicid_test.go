@@ -1,8 +1,12 @@
 package consumer
 
 import (
+	"errors"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -22,6 +26,38 @@ func TestBrokerWithoutTopicIDsGivesNone(t *testing.T) {
 	c := tapeClient(t, func(c *Config) { c.Brokers = cluster.ListenAddrs() })
 	if id, err := c.TopicID(t.Context(), "t", 0); id != uuid.Nil || err != nil {
 		t.Errorf("id %v, %v, want none", id, err)
+	}
+}
+
+// TestTopicIDsThatDoNotComeAreWaitedForOnce: all who wait share one answer, or its failure.
+func TestTopicIDsThatDoNotComeAreWaitedForOnce(t *testing.T) {
+	t.Parallel()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "t"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cluster.Close()
+	var asked atomic.Int64
+	cluster.ControlKey(int16(kmsg.Metadata), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		if req.GetVersion() == topicIDVersion {
+			asked.Add(1)
+			return nil, errors.New("no answer"), true
+		}
+		return nil, nil, false
+	})
+	c := tapeClient(t, func(c *Config) { c.Brokers = cluster.ListenAddrs() })
+	var waiting sync.WaitGroup
+	for range 50 {
+		waiting.Go(func() {
+			if _, err := c.TopicID(t.Context(), "t", time.Hour); !errors.Is(err, ErrUnavailable) {
+				t.Errorf("TopicID = %v, want ErrUnavailable", err)
+			}
+		})
+	}
+	waiting.Wait()
+	if n := asked.Load(); n != 1 {
+		t.Errorf("asked %d times for 50 who wait, want once", n)
 	}
 }
 

@@ -11,9 +11,13 @@ import (
 	"github.com/tracetally/tracetally/consumer"
 )
 
-// identityEvery is how often a partition that is read asks whether its topic is still the one that it was. All partitions
-// share the answer.
-const identityEvery = 3 * time.Second
+const (
+	// identityEvery is how often a partition that is read asks whether its topic is still the one that it was. All partitions
+	// share the answer.
+	identityEvery = 3 * time.Second
+	// identityWait bounds how long it is waited for while there is something to read.
+	identityWait = 2 * time.Second
+)
 
 // sameTopic halts the partition when its topic was deleted and made again. Brokers before Kafka 2.8 give topics no id; there
 // the anchor and the bounds of the log have to do. An id that cannot be had now proves nothing.
@@ -42,8 +46,11 @@ func (p *partition) stillSameTopic(ctx context.Context) error {
 	if p.w.now().Sub(p.identified) < identityEvery {
 		return nil
 	}
-	err := p.sameTopic(ctx, identityEvery)
+	short, cancel := context.WithTimeout(ctx, identityWait)
+	defer cancel()
+	err := p.sameTopic(short, identityEvery)
 	if errors.Is(err, consumer.ErrUnavailable) {
+		p.identified = p.w.now()
 		return nil
 	}
 	return err
