@@ -157,6 +157,35 @@ func TestRefusedRecordIsQuarantinedAlone(t *testing.T) {
 	checkRollups(t, s)
 }
 
+// TestRecordRefusedForItsDimensionIsQuarantinedAlone: a value that no index can hold. The series of a batch are asked for
+// before its transaction, and once the record is known its series must not be asked for again.
+func TestRecordRefusedForItsDimensionIsQuarantinedAlone(t *testing.T) {
+	t.Parallel()
+	s := openStore(t, atNoon())
+	long, r := make([]byte, 8192), rand.New(rand.NewPCG(1, 2)) // what PostgreSQL cannot compress
+	for i := range long {
+		long[i] = byte('!' + r.IntN(90))
+	}
+	for name, field := range map[string]func(*schemas.Event) *string{
+		"model": func(e *schemas.Event) *string { return &e.Model },
+		"step":  func(e *schemas.Event) *string { return &e.Step },
+	} {
+		var log []logged
+		for i := range 5 {
+			e := failed(call(fmt.Sprint(name, i), noon()), "rate_limit")
+			if i == 3 {
+				*field(&e) = string(long)
+			}
+			log = append(log, logged{time: noon(), events: []schemas.Event{e}})
+		}
+		out := commit(t, s, cut(acquire(t, s, name, 0), log, 0, 5))[0]
+		if want := (RecordCounts{Counted: 4, Quarantined: 1}); out.Records != want || out.New[3] {
+			t.Errorf("%s: outcome = %+v, new %v, want %+v", name, out.Records, out.New, want)
+		}
+	}
+	checkRollups(t, s)
+}
+
 func TestViolatedConstraintStopsTheWorkerAndWritesNothing(t *testing.T) {
 	t.Parallel()
 	s := openStore(t, atNoon())

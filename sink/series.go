@@ -24,16 +24,15 @@ func (s *Store) resolveSeries(ctx context.Context, works []*work) error {
 	rows := map[int64]dims{}
 	errorRows := map[int64]errorDims{}
 	for _, w := range works {
-		for i, d := range w.batch.dims {
+		for i, d := range w.dims() {
 			f := series[d]
 			w.series[i] = f.id
 			if err := put(rows, f.id, f.dims); err != nil {
 				return err
 			}
 		}
-		for i := range w.batch.failures {
-			k := &w.batch.failures[i]
-			d := errorDimsOf(k, w.series[k.series], steps[k.step])
+		for i, k := range w.failures() {
+			d := errorDimsOf(&k, w.series[k.series], steps[k.step])
 			w.errorSeries[i] = d.id()
 			if err := put(errorRows, w.errorSeries[i], d); err != nil {
 				return err
@@ -61,7 +60,7 @@ func (s *Store) foldSeries(ctx context.Context, works []*work) (map[dims]folded,
 	known := map[dims]folded{}
 	unknown := map[dims]bool{}
 	for _, w := range works {
-		for _, d := range w.batch.dims {
+		for _, d := range w.dims() {
 			if _, ok := known[d]; ok || unknown[d] {
 				continue
 			}
@@ -126,8 +125,8 @@ func (s *Store) foldSteps(ctx context.Context, works []*work) (map[string]string
 	wanted := map[string]map[string]bool{}
 	steps := map[string]string{}
 	for _, w := range works {
-		for i := range w.batch.failures {
-			step := w.batch.failures[i].step
+		for _, k := range w.failures() {
+			step := k.step
 			steps[step] = clean(step)
 			want(wanted, stepDimension, steps[step])
 		}

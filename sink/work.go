@@ -20,6 +20,10 @@ type work struct {
 	series, errorSeries []int64
 	verdicts            []verdict
 
+	// Of a part of a batch: which of the batch's series and error series its own events have. Nil means all. The others'
+	// must not be asked for, as one of them may be what Postgres refuses.
+	hasSeries, hasErrorSeries []bool
+
 	outcome Outcome
 	done    bool
 }
@@ -138,7 +142,30 @@ func (w *work) split(at int64) (first, second *work) {
 func (w *work) part(b *Batch) *work {
 	p := *w
 	p.batch, p.commit, p.outcome, p.done = b, uuid.New(), Outcome{}, false
+	p.hasSeries, p.hasErrorSeries = make([]bool, len(b.dims)), make([]bool, len(b.failures))
+	for i := range p.events() {
+		e := b.at(i)
+		p.hasSeries[e.series] = true
+		if e.failure != noFailure {
+			p.hasErrorSeries[e.failure] = true
+		}
+	}
 	return &p
+}
+
+// dims and failures are the distinct ones of the work's own events, by their places in the batch.
+func (w *work) dims() iter.Seq2[int, dims]           { return only(w.batch.dims, w.hasSeries) }
+func (w *work) failures() iter.Seq2[int, failureKey] { return only(w.batch.failures, w.hasErrorSeries) }
+
+// only yields what has its flag set; without flags, all.
+func only[T any](all []T, has []bool) iter.Seq2[int, T] {
+	return func(yield func(int, T) bool) {
+		for i, v := range all {
+			if (has == nil || has[i]) && !yield(i, v) {
+				return
+			}
+		}
+	}
 }
 
 // cutRanges cuts ranges at an offset. A cut range has no hash of its own any more and its bytes stay with the first part.
