@@ -126,7 +126,8 @@ func (s *Store) CaughtUp(ctx context.Context, claims []Claim, at time.Time) erro
 	for i, c := range claims {
 		ids[i], tokens[i] = c.SourceID, c.Token
 	}
-	// Rows are locked in the order of their ids, as a commit does.
+	// Rows are locked in the order of their ids, as a commit does. A time ahead of the server's clock, too, would stay, and
+	// after an outage let the horizon pass what this partition has not read yet.
 	const update = `
 with l as (
     select p.id
@@ -136,7 +137,7 @@ with l as (
     for update of p
 )
 update tracetally.progress p
-set caught_up_at = greatest(p.caught_up_at, $3)
+set caught_up_at = greatest(p.caught_up_at, least($3, now()))
 from l
 where p.id = l.id`
 	return doing("mark partitions as caught up", s.exec(ctx, update, ids, tokens, at))

@@ -151,3 +151,39 @@ func TestWorkerWhoseClockIsAheadMakesNothingLate(t *testing.T) {
 		t.Errorf("horizon = %s, want %s", got, want)
 	}
 }
+
+// TestWorkerWhoseClockWasAheadLeavesNoTimeAhead: such a time would stay when the clock is right again, and after an outage the
+// horizon would pass what the partition has not read yet.
+func TestWorkerWhoseClockWasAheadLeavesNoTimeAhead(t *testing.T) {
+	t.Parallel()
+	s, set := clocked(t)
+	ahead := time.Now().Add(10 * day)
+	set(ahead)
+	c := acquire(t, s, "a", 0)
+	commit(t, s, &Batch{Claim: c, To: 1, Watermark: ahead})
+	if err := s.CaughtUp(t.Context(), []Claim{c}, ahead); err != nil {
+		t.Fatal(err)
+	}
+	if !one[bool](t, s, `select watermark <= now() and caught_up_at <= now() from tracetally.progress`) {
+		t.Error("a partition claims to have read what is not there yet")
+	}
+}
+
+// TestNobodyMovesTheHorizonToLessThanADayAgo: the worker's login says how long the retention is, and must not be able to make
+// everything late with it, and have it dropped.
+func TestNobodyMovesTheHorizonToLessThanADayAgo(t *testing.T) {
+	t.Parallel()
+	s := openStore(t, Config{})
+	commit(t, s, &Batch{Claim: acquire(t, s, "a", 0), To: 1, Watermark: time.Now()})
+	for _, retention := range []time.Duration{0, -100 * 365 * day, day - time.Microsecond} {
+		if _, err := s.pool.Exec(t.Context(), `select tracetally.advance_horizon($1, now())`, retention); classify(err) != classReject {
+			t.Errorf("a retention of %v: %v, want it refused", retention, err)
+		}
+	}
+	if at, ok, err := s.Horizon(t.Context()); ok || err != nil {
+		t.Errorf("horizon = %v, %v", at, err)
+	}
+	if _, err := s.pool.Exec(t.Context(), `select tracetally.advance_horizon($1, now())`, day); err != nil {
+		t.Errorf("a retention of a day: %v", err)
+	}
+}

@@ -20,7 +20,7 @@ set next_offset = u.to_offset, last_commit = u.commit, updated_at = now(),
     quarantined = p.quarantined + u.quarantined, ignored = p.ignored + u.ignored, gap = p.gap + u.gap,
     events_new = p.events_new + u.events_new, events_duplicate = p.events_duplicate + u.events_duplicate,
     events_late = p.events_late + u.events_late, events_conflicting = p.events_conflicting + u.events_conflicting,
-    watermark = greatest(p.watermark, least(u.watermark, $17)),
+    watermark = greatest(p.watermark, least(u.watermark, $17, now())),
     anchor_offset = coalesce(u.anchor_offset, p.anchor_offset), anchor_hash = coalesce(u.anchor_hash, p.anchor_hash), leader_epoch = greatest(p.leader_epoch, u.leader_epoch)
 from unnest($1::int[], $2::uuid[], $3::bigint[], $4::bigint[], $5::uuid[],
     $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],

@@ -23,6 +23,9 @@ as $$
 declare
     elapsed interval;
 begin
+    if retention < interval '1 day' then -- of 0, or of less, everything would be late, and be dropped
+        raise exception 'a retention is at least a day' using errcode = 'invalid_parameter_value';
+    end if;
     clock := least(clock, now());
     -- Workers come here one after the other. None of them holds a lock that a commit could wait for while it waits here.
     select greatest('0', least(coalesce(clock - h.looked_at, '0'), '1 hour')) into elapsed from tracetally.horizon h for update;
