@@ -99,6 +99,9 @@ func (r *Reader) Next(ctx context.Context) (Chunk, error) {
 	}
 }
 
+// Expect tells a reader that has not asked yet how far the log goes, so that it calls Before when there is something to read.
+func (r *Reader) Expect(end int64) { r.log.highWatermark, r.log.lastStable = end, end }
+
 func (r *Reader) before(ctx context.Context) error {
 	if r.Before == nil {
 		return nil

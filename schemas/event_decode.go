@@ -33,7 +33,7 @@ func (d *Decoder) event(sh, wrap *shape) Reason {
 			d.each(out)
 		}
 		d.result.Events = d.result.Events[:0]
-		d.stack.reset()
+		d.stack.next()
 	}
 	return reason
 }

@@ -15,9 +15,19 @@ type exceptions struct {
 	frames []Frame
 	// stacks says which frames belong to which link of the chain: frames may move while it grows.
 	stacks [][2]int
+	// spent is how many frames the record had in events that are done with.
+	spent int
+}
+
+// next forgets an event that was handed on, and not how much of the record's frames it took.
+func (x *exceptions) next() {
+	spent := x.spent + len(x.frames)
+	x.reset()
+	x.spent = spent
 }
 
 func (x *exceptions) reset() {
+	x.spent = 0
 	if cap(x.frames) > 4*maxFrames {
 		*x = exceptions{}
 	}
@@ -184,7 +194,7 @@ func (d *Decoder) frames(s *scanner) [2]int {
 		switch at := first + slot(n, maxFrames); {
 		case at < len(x.frames):
 			x.frames[at] = f
-		case at < allFrames:
+		case x.spent+at < allFrames:
 			x.frames = append(x.frames, f)
 		default:
 			continue

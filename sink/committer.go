@@ -19,7 +19,7 @@ type CommitterConfig struct {
 	Grace time.Duration
 	// HorizonEvery is how often the horizon is looked at, after a commit. Default 10 s.
 	HorizonEvery time.Duration
-	// Observe, if set, hears of every transaction that committed, in Run's goroutine.
+	// Observe, if set, hears of every transaction that committed, in Run's goroutine, before Submit answers.
 	Observe func(Commit)
 }
 
@@ -28,6 +28,14 @@ type Commit struct {
 	Partitions, Events int
 	Fenced             int // partitions
 	Took               time.Duration
+	// Batches are those that were not fenced. They may be looked at until Observe returns.
+	Batches []Committed
+}
+
+// Committed is a batch and what became of it.
+type Committed struct {
+	Batch   *Batch
+	Outcome Outcome
 }
 
 // Committer takes the batches of all partitions of a worker and commits what is ready in one transaction: at 64 partitions
@@ -185,20 +193,19 @@ func (c *Committer) commit(ctx context.Context, group []*submission) error {
 		report.Events += s.work.batch.n
 	}
 	err := c.store.commitAll(ctx, works)
-	for _, w := range works {
-		if w.outcome.Fenced {
-			report.Fenced++
+	if err == nil && c.cfg.Observe != nil {
+		report.Took = time.Since(began)
+		for _, w := range works {
+			if w.outcome.Fenced {
+				report.Fenced++
+			} else {
+				report.Batches = append(report.Batches, Committed{w.batch, w.outcome})
+			}
 		}
-	}
-	answer(group, err)
-	if err != nil {
-		return err
-	}
-	report.Took = time.Since(began)
-	if c.cfg.Observe != nil {
 		c.cfg.Observe(report)
 	}
-	return nil
+	answer(group, err)
+	return err
 }
 
 // withGrace is ctx, ending grace later.

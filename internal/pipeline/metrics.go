@@ -33,12 +33,26 @@ func newServer(cfg Config, registry *prometheus.Registry, metrics *alerts.Metric
 	})
 }
 
-// committed tells the metrics of a batch that PostgreSQL acknowledged, and never before: counters are not ahead of the tables.
-func (w *worker) committed(o *offered) {
-	w.metrics.Committed(o.batch, o.outcome.New)
-	records, events := o.outcome.Records, o.outcome.Events
+// observe tells the metrics of a transaction that PostgreSQL acknowledged, and never before: counters are not ahead of the
+// tables. All of a transaction is told at once, because each tuple of labels that it touches costs as much as several events.
+func (w *worker) observe(c sink.Commit) {
+	events := committedEvents{batches: c.Batches}
+	isNew := make([]bool, 0, c.Events)
+	for i := range c.Batches {
+		isNew = append(isNew, c.Batches[i].Outcome.New...)
+		w.accounted(&c.Batches[i])
+	}
+	w.metrics.Committed(&events, isNew)
+	w.metrics.CommitAcknowledged(c.Took, c.Events)
+	for range c.Fenced {
+		w.metrics.BatchFenced()
+	}
+}
+
+// accounted tells the metrics of the verdicts on one batch.
+func (w *worker) accounted(c *sink.Committed) {
+	records, events := c.Outcome.Records, c.Outcome.Events
 	v := alerts.Verdicts{
-		Offsets: o.batch.To - o.batch.From,
 		Counted: records.Counted, Duplicate: records.Duplicate, Late: records.Late,
 		Quarantined: records.Quarantined, Ignored: records.Ignored, Gap: records.Gap,
 		EventsNew: events.New, EventsDuplicate: events.Duplicate,
@@ -46,7 +60,7 @@ func (w *worker) committed(o *offered) {
 		ByReason: map[schemas.Reason]int64{},
 	}
 	refused := records.Quarantined // what is left after ours is what PostgreSQL refused
-	for _, r := range o.batch.Quarantined {
+	for _, r := range c.Batch.Quarantined {
 		v.ByReason[r.Reason] += r.To - r.From
 		refused -= r.To - r.From
 	}
@@ -54,10 +68,29 @@ func (w *worker) committed(o *offered) {
 	w.metrics.Accounted(v)
 }
 
-// observe tells the metrics of a transaction.
-func (w *worker) observe(c sink.Commit) {
-	w.metrics.CommitAcknowledged(c.Took, c.Events)
-	for range c.Fenced {
-		w.metrics.BatchFenced()
+// committedEvents are the events of several batches, one after the other. They are asked for in order.
+type committedEvents struct {
+	batches  []sink.Committed
+	at, from int // the batch that was asked last, and how many events stand before it
+}
+
+// Len is part of alerts.Events.
+func (e *committedEvents) Len() int {
+	n := 0
+	for i := range e.batches {
+		n += e.batches[i].Batch.Len()
 	}
+	return n
+}
+
+// Event is part of alerts.Events.
+func (e *committedEvents) Event(i int, into *schemas.Event) {
+	if i < e.from {
+		e.at, e.from = 0, 0
+	}
+	for i-e.from >= e.batches[e.at].Batch.Len() {
+		e.from += e.batches[e.at].Batch.Len()
+		e.at++
+	}
+	e.batches[e.at].Batch.Event(i-e.from, into)
 }

@@ -46,13 +46,9 @@ func (p *partition) offer(ctx context.Context) error {
 		defer close(o.done)
 		defer o.lease.end()
 		o.outcome, o.err = p.w.committer.Submit(p.w.commitCtx, o.batch)
-		if o.err != nil {
-			return // the committer may still look at the batch
+		if o.err == nil { // else the committer may still look at the batch
+			o.batch.Release()
 		}
-		if !o.outcome.Fenced {
-			p.w.committed(o)
-		}
-		o.batch.Release()
 	})
 	return nil
 }

@@ -39,7 +39,9 @@ type partition struct {
 	offset  int64
 	stopped error
 
-	reader  *consumer.Reader
+	reader *consumer.Reader
+	// logEnd is where the log ended when it was last looked at.
+	logEnd  int64
 	builder builder
 	// away: the log could not be read, and is to be looked at again before it is read on.
 	away bool
@@ -165,6 +167,7 @@ func (p *partition) loop(ctx context.Context) error {
 func (p *partition) read() {
 	p.reader = p.w.kafka.Reader(p.assigned.Topic, p.assigned.Partition, p.builder.batch.To)
 	p.reader.Before, p.reader.Large = p.turn, p.enlarge
+	p.reader.Expect(p.logEnd)
 }
 
 // turn waits for the partition's turn, before the reader takes memory for what it fetches or unpacks. What is in hand is
@@ -273,6 +276,7 @@ func (p *partition) chunk(ctx context.Context, c *consumer.Chunk) error {
 	}
 	p.builder.advance(c.To)
 	p.builder.batch.LeaderEpoch = p.epoch
+	p.logEnd = c.HighWatermark
 	p.metrics.Fetched(c.HighWatermark)
 	p.turnOver() // whatever waits now waits without the chunk
 	if p.builder.full() {

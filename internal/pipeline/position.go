@@ -49,6 +49,7 @@ func (p *partition) position(ctx context.Context, claim sink.Claim) error {
 	if err != nil {
 		return fmt.Errorf("ask Kafka for the bounds of the log: %w", err)
 	}
+	p.logEnd = b.HighWatermark
 	if err := p.sameTopic(ctx, 0); err != nil {
 		return err
 	}
@@ -71,6 +72,9 @@ func (p *partition) checkAnchor(ctx context.Context, a sink.Anchor) error {
 	reader.Before, reader.Large, reader.FetchBytes = p.turn, p.enlarge, leastFetch
 	defer p.turnOver()
 	defer reader.Release()
+	if err := p.turn(ctx); err != nil { // first: what is fetched may be large
+		return err
+	}
 	chunk, err := reader.Next(ctx)
 	var outside *consumer.OutOfRange
 	switch {

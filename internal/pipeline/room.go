@@ -52,7 +52,7 @@ type room struct {
 func newRoom(limit int64, cfg LineConfig, rules *classify.Classifier) (*room, error) {
 	r := &room{
 		// The rest is for chunks, for what a commit sends, and for what the garbage collector has not taken yet.
-		events: semaphore.NewWeighted(max(leastBytes, (limit-baseBytes)/3)),
+		events: semaphore.NewWeighted(max(leastBytes, (limit-baseBytes)/4)),
 		large:  semaphore.NewWeighted(1),
 		lines:  make(chan *Line, chunksAtOnce()),
 	}
