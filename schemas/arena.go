@@ -47,12 +47,12 @@ func unsafeString(b []byte) string {
 	return unsafe.String(unsafe.SliceData(b), len(b))
 }
 
-// internSlots bounds the table; a model, a prompt name or an environment has few values, and two that fall on one slot
-// only cost a copy.
+// internSlots bounds the table; a model, a prompt name or an environment has few values, and three that fall on one pair of
+// slots only cost a copy.
 const internSlots = 1024
 
-// interner gives equal values one string. A value that it does not hold replaces the one on its slot, so its memory is
-// bounded whatever a producer sends. Its strings are allocated by themselves: in an arena one of them would keep a whole
+// interner gives equal values one string. A value that it does not hold takes a slot of its pair, and what was there moves to
+// the other one, so its memory is bounded whatever a producer sends. Its strings are allocated by themselves: in an arena one of them would keep a whole
 // chunk alive.
 type interner struct {
 	slots [internSlots]string
@@ -62,11 +62,16 @@ func (t *interner) text(b []byte) string {
 	if len(b) == 0 {
 		return ""
 	}
-	slot := &t.slots[mix(b)>>(64-10)]
-	if *slot != string(b) {
-		*slot = string(b)
+	i := mix(b) >> (64 - 10)
+	first, second := &t.slots[i], &t.slots[i^1]
+	switch {
+	case *first == string(b):
+		return *first
+	case *second == string(b):
+		return *second
 	}
-	return *slot
+	*first, *second = string(b), *first
+	return *first
 }
 
 // mix hashes the length and both ends of b: enough to spread names, and it costs the same for any length.

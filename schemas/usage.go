@@ -21,9 +21,9 @@ func (d *Decoder) fillUsage(e *Event, p *properties) Reason {
 	u.Framework = d.framework(e, p)
 	if v := p.get(fBaseURL); v.kind == jsonString {
 		text, _ := d.plain(v)
+		text = text[:min(len(text), maxURLBytes)]
 		if string(text) != d.lastURL { // an application has one, so the last one answers nearly every time
-			d.lastURL = d.names.text(text[:min(len(text), maxURLBytes)])
-			d.lastHost = d.host([]byte(d.lastURL))
+			d.lastURL, d.lastHost = d.names.text(text), d.host(text)
 		}
 		u.BaseURLHost = d.lastHost
 	}
