@@ -109,9 +109,10 @@ func (r *Reader) before(ctx context.Context) error {
 	return r.Before(ctx)
 }
 
-// next asks the broker, after Before if it will have something.
+// next asks the broker, after Before if it will have something. Who had no answer lately does not take the turn of those
+// whose brokers answer.
 func (r *Reader) next(ctx context.Context) error {
-	if r.log.lastStable > r.offset {
+	if r.failures == 0 && r.log.lastStable > r.offset {
 		if err := r.before(ctx); err != nil {
 			return err
 		}
@@ -196,6 +197,9 @@ func (r *Reader) fetch(ctx context.Context) error {
 	}
 	if log.code == kafka.OffsetOutOfRange || (log.code == 0 && log.logStart > r.offset) {
 		return r.outOfRange(ctx)
+	}
+	if log.silent { // it has nothing for us now, and what it said before holds
+		return nil
 	}
 	if log.code != 0 {
 		return unavailable(r.client.explainFetch(log.code, r.topic)) // whatever it is, an operator may mend it while we wait

@@ -13,6 +13,8 @@ type fetched struct {
 	highWatermark, lastStable, logStart int64
 	aborted                             []abortedTxn
 	records                             []byte
+	// silent: the broker says nothing of the partition, which is how it answers who is beyond a quota.
+	silent bool
 }
 
 // abortedTxn: every record of this producer from first on was aborted, up to its next abort marker.
@@ -29,7 +31,8 @@ func readFetched(body []byte, topic string, partition int32, cut bool) (fetched,
 	c.int32() // session id
 	topics := c.int32()
 	if f.code != 0 || topics == 0 {
-		return f, c.check(f.code != 0)
+		f.silent = f.code == 0
+		return f, c.check(true)
 	}
 	name := c.bytes(int(c.int16()))
 	partitions := c.int32()
