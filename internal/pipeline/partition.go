@@ -215,6 +215,7 @@ func (p *partition) step(ctx context.Context) error {
 	defer p.turnOver()
 	p.pace.asks()
 	chunk, err := p.reader.Next(ctx)
+	p.pace.busy() // walking a chunk waits for memory, and so for PostgreSQL
 	var outside *consumer.OutOfRange
 	atEnd := false
 	switch {
@@ -320,7 +321,7 @@ func (p *partition) enlargeBatch(ctx context.Context) error {
 
 // record walks one record into the batch.
 func (p *partition) record(ctx context.Context, rec *schemas.Record, take func(*schemas.Event)) error {
-	if err := p.builder.lease.begin(ctx); err != nil {
+	if err := p.builder.lease.begin(ctx, p.large); err != nil {
 		return err
 	}
 	p.offset, p.stopped = rec.Offset, nil

@@ -38,9 +38,10 @@ func chunksAtOnce() int { return min(runtime.GOMAXPROCS(0)+2, 8) }
 //   - who has a batch of Kafka beyond 4 MiB, or a record of so many events that it alone needs more than is left (large):
 //     one partition, from there until what was made of it is committed
 //
-// Nothing is waited for in vain. A batch that was offered leaves when PostgreSQL answers, and that waits for nobody. A batch
-// that is being built is offered after BatchAge at the latest, whatever its partition waits for; only who has no batch waits
-// for events; and a batch that was enlarged is offered without waiting for anything else.
+// Nothing is waited for in vain. A batch that was offered leaves when PostgreSQL answers, and that waits for nobody. Who waits
+// to go beyond the room may have a batch that cannot be offered, in the middle of a record; so whoever may go beyond it waits
+// for no part of it. Any other batch that is being built is offered after BatchAge at the latest, whatever its partition waits
+// for; only who has no batch waits for events; and a batch that was enlarged is offered without waiting for anything else.
 type room struct {
 	memory sink.Memory
 	events *semaphore.Weighted
@@ -119,9 +120,14 @@ func (l *lease) covers(bytes int) bool {
 	return true
 }
 
-// begin waits for the first step of a batch.
-func (l *lease) begin(ctx context.Context) error {
-	if l.held > 0 || l.large != nil {
+// begin waits for the first step of a batch. Who has the token for its chunk takes that instead if there is none at once:
+// all of the room may be held by one who waits for the token.
+func (l *lease) begin(ctx context.Context, chunk *token) error {
+	if l.held > 0 || l.large != nil || chunk != nil && l.covers(1) {
+		return nil
+	}
+	if chunk != nil {
+		l.large = chunk.share()
 		return nil
 	}
 	if err := l.room.events.Acquire(ctx, stepBytes); err != nil {

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -9,6 +10,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/semaphore"
 	"pgregory.net/rapid"
+
+	"github.com/tracetally/tracetally/schemas"
 )
 
 // TestHugeRecordsInEveryPartitionAreAllCounted: each partition holds a record whose events alone need more than a quarter of
@@ -76,7 +79,7 @@ func TestRoomIsWholeAgainWhenEverythingEnded(t *testing.T) {
 		}
 		rt.Repeat(map[string]func(*rapid.T){
 			"begin": func(rt *rapid.T) {
-				if l := at(); free(r.events, stepBytes) && (l.begin(t.Context()) != nil || l.held == 0 && l.large == nil) {
+				if l := at(); free(r.events, stepBytes) && (l.begin(t.Context(), chunk) != nil || l.held == 0 && l.large == nil) {
 					rt.Fatal("a batch begins with nothing")
 				}
 			},
@@ -122,4 +125,40 @@ func TestRoomIsWholeAgainWhenEverythingEnded(t *testing.T) {
 			rt.Fatal("something was not given back")
 		}
 	})
+}
+
+// TestWhoMayGoBeyondTheRoomWaitsForNoPartOfIt: one partition has a chunk beyond 4 MiB in hand, and the record of another has
+// taken all of the room and wants to go beyond it.
+func TestWhoMayGoBeyondTheRoomWaitsForNoPartOfIt(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	line := &Line{decoder: schemas.NewDecoder(schemas.DecoderConfig{Now: time.Now})}
+	room := &room{events: semaphore.NewWeighted(4 * stepBytes), large: semaphore.NewWeighted(1), lines: make(chan *Line, 2)}
+	room.lines <- line
+	room.lines <- line
+	w := &worker{room: room, watchdog: newWatchdog(time.Now, time.Minute, nil)}
+	enter := func() *partition {
+		p := &partition{w: w, pace: w.watchdog.enter("t", 0), builder: builder{room: room, now: time.Now}}
+		p.builder.reset(0)
+		return p
+	}
+	chunky, wide := enter(), enter()
+	if err := chunky.enlarge(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if wide.builder.lease.covers(5 * stepBytes) {
+		t.Fatal("there is room for more than there is")
+	}
+	enlarged := make(chan error, 1)
+	go func() { enlarged <- wide.enlargeBatch(ctx) }()
+	if err := chunky.builder.lease.begin(ctx, chunky.large); err != nil {
+		t.Fatalf("each waits for the other: %v", err)
+	}
+	if chunky.turnOver(); room.large.TryAcquire(1) {
+		t.Error("a batch beyond the room lets go of the token before it is committed")
+	}
+	chunky.builder.drop()
+	if err := <-enlarged; err != nil {
+		t.Fatal(err)
+	}
 }
