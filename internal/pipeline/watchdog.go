@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,6 +14,8 @@ import (
 const (
 	// probeTimeout bounds what a question on a new connection may take.
 	probeTimeout = 10 * time.Second
+	// probeBytes is what a probe asks for: enough to see that there is something.
+	probeBytes = 1 << 10
 	// probesAtOnce bounds how many partitions are asked about in one look: one that stalls is enough.
 	probesAtOnce = 4
 )
@@ -46,12 +49,13 @@ func (e *stallError) same(earlier *stallError) bool {
 func (w *worker) consume(ctx context.Context) error {
 	var last *stallError
 	for {
+		began := w.now()
 		err := w.session(ctx)
 		var stall *stallError
 		if !errors.As(err, &stall) || ctx.Err() != nil {
 			return err
 		}
-		if stall.same(last) {
+		if w.watchdog.hopeless(stall, last, w.now().Sub(began)) {
 			return fmt.Errorf("new connections to Kafka did not help: %w", stall)
 		}
 		last = stall
@@ -61,6 +65,12 @@ func (w *worker) consume(ctx context.Context) error {
 			w.log.Warn("old connections to Kafka are not all closed", "err", err)
 		}
 	}
+}
+
+// hopeless tells whether a session stalled where the last one did, without getting anywhere: then it did not last much longer
+// than it takes to notice.
+func (d *watchdog) hopeless(stall, last *stallError, lasted time.Duration) bool {
+	return stall.same(last) && lasted <= 2*(d.group.grace+d.limit)
 }
 
 // session is one stay in the group, watched.
@@ -82,21 +92,42 @@ func (w *worker) session(ctx context.Context) error {
 	return err
 }
 
-// probe asks Kafka on connections of its own how far a partition goes; without a topic, whether it answers at all.
-func (w *worker) probe(ctx context.Context, topic string, partition int32) (end int64, err error) {
+// errThere ends a probe that has got records.
+var errThere = errors.New("there is something to read")
+
+// probe asks Kafka on connections of its own whether there is something to read for who stands still, and how far the log
+// goes: not every log that goes on can be read. Without a topic it asks whether Kafka answers at all.
+func (w *worker) probe(ctx context.Context, s *stallError) (end int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	client, err := consumer.New(w.cfg.Kafka)
+	cfg := w.cfg.Kafka
+	cfg.Logger = nil // what it meets is said by who stands still
+	client, err := consumer.New(cfg)
 	if err != nil {
 		return 0, err
 	}
 	defer client.Close() //nolint:errcheck // it was for one question
-	if topic == "" {
+	if s.topic == "" {
+		if err := w.kafka.Refused(); err != nil {
+			return 0, err // it is said who has to be let in; a new connection would not be
+		}
 		_, err = client.ClusterID(ctx)
 		return 0, err
 	}
-	b, err := client.Bounds(ctx, topic, partition)
-	return b.LastStable, err
+	b, err := client.Bounds(ctx, s.topic, s.partition)
+	if err != nil || s.at < 0 || b.LastStable <= s.at {
+		return b.LastStable, err
+	}
+	reader := client.Reader(s.topic, s.partition, s.at)
+	reader.FetchBytes = probeBytes
+	reader.Before = func(context.Context) error { return errThere } // before anything is unpacked
+	switch _, err = reader.Next(ctx); {
+	case errors.Is(err, errThere) || errors.As(err, new(*consumer.OutOfRange)):
+		return b.LastStable, nil
+	case err == nil: // a tail that compaction has emptied, or a quota
+		return s.at, nil
+	}
+	return 0, err
 }
 
 // watchdog looks at how the partitions get on.
@@ -114,7 +145,7 @@ func newWatchdog(now func() time.Time, limit time.Duration, group *membership) *
 }
 
 // watch returns when something stalls, or nil when ctx ends.
-func (d *watchdog) watch(ctx context.Context, probe func(context.Context, string, int32) (int64, error)) *stallError {
+func (d *watchdog) watch(ctx context.Context, probe func(context.Context, *stallError) (int64, error)) *stallError {
 	began := d.now()
 	for ctx.Err() == nil {
 		pause(ctx, d.limit/4)
@@ -122,9 +153,9 @@ func (d *watchdog) watch(ctx context.Context, probe func(context.Context, string
 			if i == probesAtOnce {
 				break
 			}
-			end, err := probe(ctx, s.topic, s.partition)
-			if err != nil || s.topic != "" && s.at >= 0 && end <= s.at {
-				continue // Kafka is away, or has nothing: no stall of ours
+			end, err := probe(ctx, s)
+			if err != nil || s.topic != "" && s.at >= 0 && end <= s.at || !slices.ContainsFunc(d.suspects(began), s.same) {
+				continue // Kafka is away, or has nothing, or it got on meanwhile: no stall of ours
 			}
 			s.end = end
 			return s

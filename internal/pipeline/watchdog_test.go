@@ -9,19 +9,21 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // stick makes the brokers take fetches and answer none, until the returned function is called: what a client looks like from
-// inside that is stuck. Everything else is answered.
+// inside that is stuck. Everything else is answered, and so are probes.
 func (r *rig) stick() (release func()) {
 	fake := r.kafka.Fake()
 	var stuck atomic.Bool
 	stuck.Store(true)
 	done := make(chan struct{})
-	fake.ControlKey(int16(kmsg.Fetch), func(kmsg.Request) (kmsg.Response, error, bool) {
+	fake.ControlKey(int16(kmsg.Fetch), func(req kmsg.Request) (kmsg.Response, error, bool) {
 		fake.KeepControl()
-		if stuck.Load() {
+		if stuck.Load() && req.(*kmsg.FetchRequest).Topics[0].Partitions[0].PartitionMaxBytes > probeBytes {
 			fake.SleepControl(func() { <-done })
 		}
 		return nil, nil, false
@@ -96,6 +98,144 @@ func TestPartitionThatWaitsForPostgreSQLIsNoStall(t *testing.T) {
 	w.close()
 }
 
+// Memory that all partitions share is waited for as long as PostgreSQL takes no commit. One of them has none in hand then.
+func TestPartitionThatWaitsForMemoryIsNoStall(t *testing.T) {
+	t.Parallel()
+	const topic, partitions, n = "crowded", 16, 32_000
+	r := newRig(t, map[string]int32{topic: partitions})
+	r.produce(agedCalls(topic, partitions, 0, partitions, time.Now())...)
+	cfg := r.config(topic)
+	cfg.Stall, cfg.MemoryLimit = time.Second, baseBytes // the least that batches are given
+	w := r.start(cfg)
+	r.accounted(topic, partitions)
+	lock, err := r.db.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lock.Exec(t.Context(), `lock table tracetally.ledger in access exclusive mode`); err != nil {
+		t.Fatal(err)
+	}
+	r.produce(agedCalls(topic, partitions, partitions, n, time.Now())...)
+	w.shows("tracetally_commit_retries_total", func(n int64) bool { return n > 0 })
+	if err := lock.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.accounted(topic, partitions+n)
+	w.shows("tracetally_kafka_renewals_total", func(n int64) bool { return n == 0 })
+	w.close()
+}
+
+// What a new client cannot read either is no reason to begin anew, and none to stop those that get on: here a topic whose
+// bounds may be asked for and whose records may not be read, and a tail that compaction has emptied.
+func TestLogThatNobodyCanReadOnIsNoStall(t *testing.T) {
+	t.Parallel()
+	for name, answer := range map[string]kmsg.FetchResponseTopicPartition{
+		"forbidden": {ErrorCode: kerr.TopicAuthorizationFailed.Code, HighWatermark: -1, LastStableOffset: -1, LogStartOffset: -1},
+		"hollow":    {HighWatermark: 4, LastStableOffset: 4, RecordBatches: []byte{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			good := name + "-not"
+			r := newRig(t, map[string]int32{name: 1, good: 1})
+			r.calls(name, 0, 0, 4)
+			var asked atomic.Int64 // probes
+			fake := r.kafka.Fake()
+			fake.ControlKey(int16(kmsg.Fetch), func(req kmsg.Request) (kmsg.Response, error, bool) {
+				fake.KeepControl()
+				of := req.(*kmsg.FetchRequest).Topics[0]
+				if of.Topic != name {
+					return nil, nil, false
+				}
+				if of.Partitions[0].PartitionMaxBytes == probeBytes {
+					asked.Add(1)
+				}
+				res := req.ResponseKind().(*kmsg.FetchResponse)
+				topic := kmsg.NewFetchResponseTopic()
+				topic.Topic, topic.Partitions = name, append(topic.Partitions, answer)
+				res.Topics = append(res.Topics, topic)
+				return res, nil, true
+			})
+			cfg := r.config(name, good)
+			cfg.Stall = 200 * time.Millisecond
+			w := r.start(cfg)
+			for end := time.Now().Add(patience); asked.Load() < 3; pause(t.Context(), 20*time.Millisecond) {
+				if time.Now().After(end) {
+					t.Fatal("nobody looks whether it is to be read")
+				}
+			}
+			r.calls(good, 0, 10, 4)
+			r.accounted(good, 4)
+			w.shows("tracetally_kafka_renewals_total", func(n int64) bool { return n == 0 })
+			w.close()
+		})
+	}
+}
+
+func TestGroupThatWeMayNotJoinIsNoStall(t *testing.T) {
+	t.Parallel()
+	const topic = "locked"
+	r := newRig(t, map[string]int32{topic: 1})
+	forbidden := r.kafka.Fake().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.JoinGroup}, Err: kerr.GroupAuthorizationFailed, Count: -1})
+	cfg := r.config(topic)
+	cfg.Stall, cfg.Kafka.SessionTimeout, cfg.Kafka.RebalanceTimeout = 50*time.Millisecond, 6*time.Second, time.Second
+	w := r.start(cfg)
+	looks := r.kafka.Fake()
+	var joins atomic.Int64
+	looks.ControlKey(int16(kmsg.JoinGroup), func(kmsg.Request) (kmsg.Response, error, bool) {
+		looks.KeepControl()
+		joins.Add(1)
+		return nil, nil, false
+	})
+	for end := time.Now().Add(patience); joins.Load() < 10; pause(t.Context(), 20*time.Millisecond) { // longer than a rebalance can take
+		if time.Now().After(end) {
+			t.Fatal("nobody tries to join")
+		}
+	}
+	w.shows("tracetally_kafka_renewals_total", func(n int64) bool { return n == 0 })
+	forbidden.Remove()
+	r.calls(topic, 0, 0, 4)
+	r.accounted(topic, 4)
+	w.close()
+}
+
+func TestOnlyWhoGotNowhereInBetweenIsHopeless(t *testing.T) {
+	d := newWatchdog(time.Now, time.Minute, &membership{grace: time.Minute})
+	at := func(n int64) *stallError { return &stallError{topic: "t", partition: 3, at: n} }
+	group := &stallError{waited: 2 * time.Minute}
+	for name, test := range map[string]struct {
+		stall, last *stallError
+		lasted      time.Duration
+		want        bool
+	}{
+		"first":               {at(7), nil, 75 * time.Second, false},
+		"there again":         {at(7), at(7), 75 * time.Second, true},
+		"elsewhere":           {at(8), at(7), 75 * time.Second, false},
+		"group again":         {group, group, 135 * time.Second, true},
+		"group, a day later":  {group, group, 24 * time.Hour, false},
+		"there, a day later":  {at(7), at(7), 24 * time.Hour, false},
+		"group and partition": {group, at(0), 75 * time.Second, false},
+	} {
+		if got := d.hopeless(test.stall, test.last, test.lasted); got != test.want {
+			t.Errorf("%s: hopeless is %v", name, got)
+		}
+	}
+}
+
+func TestWhoGetsOnWhileItIsLookedIntoDoesNotStall(t *testing.T) {
+	var p *pace
+	got := watched(t, func() (int64, error) {
+		p.stands(9, false)
+		return 99, nil
+	}, func(d *watchdog) {
+		p = d.enter("t", 3)
+		p.asks()
+		p.stands(7, false)
+	})
+	if got != nil && got.at == 7 {
+		t.Errorf("found %v", got)
+	}
+}
+
 // watched runs a watchdog with a limit of a minute beside a story, on a clock of its own; ended is what the watch found
 // within an hour.
 func watched(t *testing.T, end func() (int64, error), story func(d *watchdog)) (ended *stallError) {
@@ -111,7 +251,7 @@ func watched(t *testing.T, end func() (int64, error), story func(d *watchdog)) (
 			defer close(told)
 			story(d)
 		}()
-		ended = d.watch(ctx, func(context.Context, string, int32) (int64, error) { return end() })
+		ended = d.watch(ctx, func(context.Context, *stallError) (int64, error) { return end() })
 		<-told
 	})
 	return ended
