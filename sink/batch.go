@@ -67,10 +67,11 @@ type Batch struct {
 	Records []RecordEvents
 	// Quarantined and Gaps are ascending and overlap nothing.
 	Quarantined, Gaps []Range
-	// FirstTime is the timestamp of the batch's first record. The horizon starts one retention behind the first record of
-	// the slowest partition, so a first batch without it takes Watermark, and its older events may be late.
+	// FirstTime is the earliest timestamp of the batch's records; without it Watermark is taken. The partition's watermark,
+	// by which the horizon goes, is the latest FirstTime: so one record with a clock that is ahead does not pass for all of a
+	// log being read, which would make the rest of it late.
 	FirstTime time.Time
-	// Watermark is the latest record timestamp of the batch; zero leaves the partition's as it is.
+	// Watermark is the latest record timestamp of the batch, for metrics. If both are zero the partition's stays as it is.
 	Watermark time.Time
 	// Anchor is the record at To−1, if its hash is known.
 	Anchor Anchor

@@ -136,6 +136,21 @@ func TestEventAtTheHorizonIsNotLate(t *testing.T) {
 	}
 }
 
+// TestHorizonGoesByTheEarliestRecordOfACommit: in an old log one record may claim to be of today.
+func TestHorizonGoesByTheEarliestRecordOfACommit(t *testing.T) {
+	t.Parallel()
+	s := openStore(t, atNoon())
+	c := acquire(t, s, "a", 0)
+	commit(t, s, &Batch{Claim: c, To: 10, FirstTime: noon().Add(-30 * day), Watermark: noon()})
+	if got := advancedTo(t, s); got != "2026-02-05" {
+		t.Errorf("horizon = %s", got)
+	}
+	commit(t, s, &Batch{Claim: c, From: 10, To: 20, FirstTime: noon().Add(-20 * day), Watermark: noon()})
+	if got := advancedTo(t, s); got != "2026-02-15" {
+		t.Errorf("horizon = %s", got)
+	}
+}
+
 // TestWorkerWhoseClockIsAheadMakesNothingLate: the server's clock is a second witness. The test's own is months behind it.
 func TestWorkerWhoseClockIsAheadMakesNothingLate(t *testing.T) {
 	t.Parallel()

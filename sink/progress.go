@@ -64,7 +64,7 @@ func (c *progressColumns) add(w *work) {
 	} {
 		c.counts[i] = append(c.counts[i], v)
 	}
-	c.watermarks = append(c.watermarks, orNil(b.Watermark, b.Watermark.IsZero()))
+	c.watermarks = append(c.watermarks, orNil(b.firstTime(), b.firstTime().IsZero()))
 	c.anchorOffsets = append(c.anchorOffsets, orNil(b.Anchor.Offset, b.Anchor.Hash == nil))
 	c.anchorHashes = append(c.anchorHashes, b.Anchor.Hash)
 	c.epochs = append(c.epochs, b.LeaderEpoch)

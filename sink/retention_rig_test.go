@@ -46,8 +46,10 @@ func oldLedger(t *testing.T) (*Store, Claim) {
 func readTwelveDays(t *testing.T, s *Store) Claim {
 	t.Helper()
 	c := acquire(t, s, "a", 0)
-	if out := commit(t, s, cut(c, dailyLog(11, 0), 0, 12))[0]; out.Events.New != 12 {
-		t.Fatalf("history that is read for the first time = %+v", out.Events)
+	log := dailyLog(11, 0)
+	before, today := commit(t, s, cut(c, log, 0, 11))[0], commit(t, s, cut(c, log, 11, 12))[0] // the horizon goes by the last commit's first record
+	if before.Events.New != 11 || today.Events.New != 1 {
+		t.Fatalf("history that is read for the first time = %+v and %+v", before.Events, today.Events)
 	}
 	if got := advancedTo(t, s); got != "2026-03-07" {
 		t.Fatalf("horizon = %s", got)

@@ -125,12 +125,12 @@ func (c *RecordCounts) merge(o RecordCounts) {
 }
 
 // split cuts a work at an offset. The parts share the events. What is known only of the whole batch's last record, its
-// watermark and anchor, stays with the second part.
+// anchor, stays with the second part.
 func (w *work) split(at int64) (first, second *work) {
 	b := w.batch
 	one, two := *b, *b
 	one.To, two.From = at, at
-	one.Watermark, one.Anchor = b.firstTime(), Anchor{}
+	one.Anchor = Anchor{}
 	cut, _ := slices.BinarySearchFunc(b.Records, at, func(r RecordEvents, at int64) int { return int(r.Offset - at) })
 	one.Records, two.Records = b.Records[:cut], b.Records[cut:]
 	one.Quarantined, two.Quarantined = cutRanges(b.Quarantined, at)

@@ -100,13 +100,17 @@ func (b *builder) record(rec *schemas.Record, res *schemas.Result) {
 	b.advance(rec.Offset + 1)
 }
 
-// seen keeps the time of the batch's first record and its watermark: the latest time of one, never ahead of the clock.
+// seen keeps the earliest and the latest time of the batch's records, never ahead of the clock. A time that is far ahead says
+// nothing: in an old log it would pass for now.
 func (b *builder) seen(rec *schemas.Record) {
-	t := rec.Timestamp
-	if now := b.now(); t.After(now) {
+	t, now := rec.Timestamp, b.now()
+	if t.IsZero() || t.After(now.Add(schemas.MaxAhead)) {
+		return
+	}
+	if t.After(now) {
 		t = now
 	}
-	if b.batch.FirstTime.IsZero() {
+	if b.batch.FirstTime.IsZero() || t.Before(b.batch.FirstTime) {
 		b.batch.FirstTime = t
 	}
 	if t.After(b.batch.Watermark) {

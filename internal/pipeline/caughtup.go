@@ -22,7 +22,7 @@ type logEnd struct {
 	// end was where the log ended at seen; the oldest such look that is not committed yet. Zero seen: there is none.
 	end  int64
 	seen time.Time
-	// newest is the latest timestamp committed, and moved is when it last grew.
+	// newest is the latest FirstTime committed, by which the horizon goes, and moved is when it last grew.
 	newest, moved time.Time
 	// told is when PostgreSQL last heard of it.
 	told time.Time

@@ -52,6 +52,21 @@ func TestOldTopicBesideANewOneIsNotLate(t *testing.T) {
 	r.until("3600", `select sum(calls)::bigint from tracetally.calls_1d`)
 }
 
+// TestRecordOfAWrongClockDoesNotMakeAnOldTopicLate: its producer's clock was in the next century, or a month ahead, which looks
+// like now; and it may be the very first record. The horizon is looked at after the first commit of each worker.
+func TestRecordOfAWrongClockDoesNotMakeAnOldTopicLate(t *testing.T) {
+	t.Parallel()
+	const topic = "wrong-clock"
+	r := newRig(t, map[string]int32{topic: 1})
+	old := time.Now().Add(-month)
+	r.produce(agedCalls(topic, 1, 9000, 1, time.Date(2101, 5, 5, 0, 0, 0, 0, time.UTC))...)
+	r.produce(append(agedCalls(topic, 1, 9001, 1, time.Now()), agedCalls(topic, 1, 0, 2000, old)...)...)
+	r.produce(agedCalls(topic, 1, 2000, 1000, old)...)
+	r.readUpTo(r.weekly(topic), topic, 3002)
+	r.until("3001", `select sum(calls)::bigint from tracetally.calls_1d`)
+	r.until("1", `select sum(records)::bigint from tracetally.quarantine where reason = 'clock_skew'`)
+}
+
 func TestEventsOlderThanTheRetentionAreLateAndCounted(t *testing.T) {
 	t.Parallel()
 	const topic = "late"

@@ -86,7 +86,7 @@ func (p *partition) settle(ctx context.Context) error {
 func (p *partition) committed(ctx context.Context, o *offered) {
 	p.metrics.Committed(o.batch.To, o.batch.Watermark)
 	p.assigned.Mirror(o.batch.To)
-	if at, ok := p.ends.committed(p.w.now(), o.batch.To, o.batch.Watermark); ok {
+	if at, ok := p.ends.committed(p.w.now(), o.batch.To, o.batch.FirstTime); ok {
 		p.caughtUp(ctx, at)
 	}
 }

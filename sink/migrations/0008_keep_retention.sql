@@ -4,6 +4,8 @@
 alter table tracetally.progress add column unattended interval not null default '0';
 comment on column tracetally.progress.unattended is
     'for how long the pipeline worked while this partition was halted or untouched; from one retention on it no longer holds the horizon';
+comment on column tracetally.progress.watermark is
+    'the latest time from which on a whole commit''s records were, by their timestamps; never ahead of the clock';
 alter table tracetally.horizon add column looked_at timestamptz;
 comment on column tracetally.horizon.looked_at is 'when a worker last tried to move it';
 
