@@ -53,6 +53,7 @@ func (w *worker) observe(c sink.Commit) {
 func (w *worker) accounted(c *sink.Committed) {
 	records, events := c.Outcome.Records, c.Outcome.Events
 	v := alerts.Verdicts{
+		Offsets: c.Batch.To - c.Batch.From,
 		Counted: records.Counted, Duplicate: records.Duplicate, Late: records.Late,
 		Quarantined: records.Quarantined, Ignored: records.Ignored, Gap: records.Gap,
 		EventsNew: events.New, EventsDuplicate: events.Duplicate,
