@@ -10,7 +10,8 @@ import (
 
 const (
 	// maxViewers is how many who gather are told apart: some Prometheus servers, and people who look. Beyond it the one
-	// that has not come for longest is forgotten.
+	// that has not come for longest is forgotten, of those who do not come regularly if there are any: else whoever looks
+	// under many names would make servers forgotten, who would see 0 again of what they saw counting.
 	maxViewers = 16
 	// viewerLimit is how long who gathered is expected back. Prometheus takes a series for gone after five minutes, so it
 	// cannot be scraped less often.
@@ -32,11 +33,13 @@ type viewers struct {
 	current viewer
 }
 
-// viewer is one who gathers. bit is its own in series.seen; last is when it gathered before.
+// viewer is one who gathers. bit is its own in series.seen; last is when it gathered before, and again that it was not the
+// first time.
 type viewer struct {
-	name string
-	bit  uint16
-	last time.Time
+	name  string
+	bit   uint16
+	last  time.Time
+	again bool
 }
 
 // expected tells whether it comes regularly, so that a series it has not seen is new to it, however old it is.
@@ -58,17 +61,19 @@ func (vs *viewers) enter(name string) {
 	defer vs.mu.Unlock()
 	v := vs.find(name)
 	vs.current = *v
+	v.again = v.expected(vs.now())
 	v.last = vs.now()
 }
 
 // find finds the viewer, or gives a new one a bit of its own.
 func (vs *viewers) find(name string) *viewer {
 	var oldest *viewer
+	regular := func(v *viewer) bool { return v.again && v.expected(vs.now()) }
 	for _, v := range vs.known {
 		if v.name == name {
 			return v
 		}
-		if oldest == nil || v.last.Before(oldest.last) {
+		if oldest == nil || regular(oldest) && !regular(v) || regular(oldest) == regular(v) && v.last.Before(oldest.last) {
 			oldest = v
 		}
 	}

@@ -77,6 +77,30 @@ func TestManyWhoLookTakeNothingFromTheServerThatComesRegularly(t *testing.T) {
 	})
 }
 
+func TestNoNumberOfNamesMakesTheCountersOfAServerGoDown(t *testing.T) {
+	c := newClock()
+	m, reg := newTest(t, c)
+	var before float64
+	look := func(want float64) {
+		now := gather(t, m.As(servers[0], reg))[gptCall]
+		if now < before || now != want {
+			t.Errorf("shown %v after %v, want %v", now, before, want)
+		}
+		before = now
+		c.advance(10 * time.Second)
+	}
+	look(0)
+	look(0)
+	commit(m, failed(c), failed(c))
+	look(0)
+	look(2)
+	for i := range 3 * maxViewers {
+		gather(t, m.As(fmt.Sprint("somebody ", i), reg))
+		c.advance(time.Millisecond)
+	}
+	look(2)
+}
+
 func TestEveryRegularViewerSeesAllThatWasCounted(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := newClock()
