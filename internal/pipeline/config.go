@@ -16,6 +16,8 @@ const (
 	DefaultCommitInterval = 500 * time.Millisecond
 	DefaultDrain          = 10 * time.Second
 	DefaultStall          = time.Minute
+	// DefaultSuspicion is what a broker that was cut off needs to hear what it missed, and well below DefaultStall.
+	DefaultSuspicion = 10 * time.Second
 	// DefaultFetchBytes is less than the consumer's own, because every partition that has a backlog holds about four times
 	// as much: the answer, the batch unpacked, its records.
 	DefaultFetchBytes = 256 << 10
@@ -41,6 +43,9 @@ type Config struct {
 	// Stall is how long a partition may stand still while its log goes on, before every connection to Kafka is made anew; as
 	// long after that the worker ends with an error.
 	Stall time.Duration
+	// Suspicion is for how long a log must look like another one, or shorter than it was, before its partition halts. Nothing
+	// is read from it meanwhile.
+	Suspicion time.Duration
 	// HaltOnGap halts a partition whose log was trimmed before it was read, instead of writing a gap and going on.
 	HaltOnGap bool
 	// Retention is how long rollups are kept, and the login that removes what is old.
@@ -63,6 +68,7 @@ func (c Config) withDefaults() Config {
 	c.CommitInterval = cmp.Or(c.CommitInterval, DefaultCommitInterval)
 	c.Drain = cmp.Or(c.Drain, DefaultDrain)
 	c.Stall = cmp.Or(c.Stall, DefaultStall)
+	c.Suspicion = cmp.Or(c.Suspicion, DefaultSuspicion)
 	c.Kafka.FetchBytes = cmp.Or(c.Kafka.FetchBytes, DefaultFetchBytes)
 	c.MemoryLimit = cmp.Or(c.MemoryLimit, DefaultMemoryLimit)
 	if c.Line.Decoder.Now == nil {

@@ -52,8 +52,9 @@ type partition struct {
 	identified time.Time
 	// epoch is the leader's, as it said when the partition was acquired.
 	epoch int32
-	// suspected is the status of a halt that was seen once; it is looked at again before it is recorded.
+	// suspected is the status of a halt that was seen, since then; it is looked at again before it is recorded.
 	suspected string
+	since     time.Time
 	// ends is what is known of the end of the log.
 	ends logEnd
 	// pending is the batch that the committer has; there is at most one, and the next is prepared meanwhile.
@@ -95,18 +96,21 @@ func (p *partition) walk(ctx context.Context) error {
 	return nil
 }
 
-// halted tells whether to halt. What only one look says may come from a broker that is behind, so all but what PostgreSQL
-// knows already must be seen twice, with a pause between.
+// halted tells whether to halt. What Kafka says for a moment may come from a broker that is behind, or that leads no more and
+// has not heard of it, so all but what PostgreSQL knows already must be seen again for as long as Config.Suspicion.
 func (p *partition) halted(err error) bool {
 	var h *haltError
 	if !errors.As(err, &h) {
 		return false
 	}
-	if h.recorded || p.suspected == h.status {
+	if h.recorded {
 		return true
 	}
-	p.suspected = h.status
-	return false
+	if p.suspected != h.status {
+		p.suspected, p.since = h.status, p.w.now()
+		return false
+	}
+	return p.w.now().Sub(p.since) >= p.w.cfg.Suspicion
 }
 
 // end says what could not be committed when the walk was told to end; it is read again by the next owner.

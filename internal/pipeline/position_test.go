@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -99,5 +100,58 @@ func TestTopicThatIsForbiddenAtFirstIsNotTakenForOneBornLater(t *testing.T) {
 	r.until("4 4", `select start_offset || ' ' || next_offset from tracetally.partition_progress`)
 	r.calls(topic, 0, 10, 2)
 	r.accounted(topic, 2)
+	w.close()
+}
+
+// A broker that leads no more, and has not heard of it, shows a log that ends too early until it is told.
+func TestBrokerThatIsBehindForAWhileHaltsNothing(t *testing.T) {
+	t.Parallel()
+	const topic = "zombie"
+	r := newRig(t, map[string]int32{topic: 1})
+	r.calls(topic, 0, 0, 4)
+	var looks atomic.Int64
+	var behind atomic.Bool
+	fake := r.kafka.Fake()
+	fake.ControlKey(int16(kmsg.Fetch), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		fake.KeepControl()
+		if !behind.Load() {
+			return nil, nil, false
+		}
+		p := kmsg.NewFetchResponseTopicPartition()
+		p.ErrorCode = kerr.OffsetOutOfRange.Code
+		of := kmsg.NewFetchResponseTopic()
+		of.Topic, of.Partitions = topic, append(of.Partitions, p)
+		res := req.ResponseKind().(*kmsg.FetchResponse)
+		res.Topics = append(res.Topics, of)
+		return res, nil, true
+	})
+	fake.ControlKey(int16(kmsg.ListOffsets), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		fake.KeepControl()
+		if !behind.Load() {
+			return nil, nil, false
+		}
+		looks.Add(1)
+		p := kmsg.NewListOffsetsResponseTopicPartition()
+		p.Offset = 3 + req.(*kmsg.ListOffsetsRequest).Topics[0].Partitions[0].Timestamp // 2 at its end
+		of := kmsg.NewListOffsetsResponseTopic()
+		of.Topic, of.Partitions = topic, append(of.Partitions, p)
+		res := req.ResponseKind().(*kmsg.ListOffsetsResponse)
+		res.Topics = append(res.Topics, of)
+		return res, nil, true
+	})
+	cfg := r.config(topic)
+	cfg.Suspicion = patience
+	w := r.start(cfg)
+	r.accounted(topic, 4)
+	behind.Store(true)
+	for end := time.Now().Add(patience); looks.Load() < 10; pause(t.Context(), 20*time.Millisecond) { // three for each look of ours
+		if time.Now().After(end) {
+			t.Fatal("nobody looks again")
+		}
+	}
+	behind.Store(false)
+	r.calls(topic, 0, 4, 2)
+	r.accounted(topic, 6)
+	r.until("running", `select status from tracetally.partition_progress`)
 	w.close()
 }

@@ -84,6 +84,7 @@ func (r *rig) config(topics ...string) Config {
 		Line:           r.line(),
 		BatchAge:       20 * time.Millisecond,
 		CommitInterval: 50 * time.Millisecond,
+		Suspicion:      time.Millisecond,
 		MetricsAddr:    "127.0.0.1:0",
 		Logger:         slog.New(slog.DiscardHandler),
 	}
