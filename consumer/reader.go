@@ -99,6 +99,9 @@ func (r *Reader) Next(ctx context.Context) (Chunk, error) {
 	}
 }
 
+// Buffered tells whether the next Next will read on in what was fetched already.
+func (r *Reader) Buffered() bool { return len(r.rest) > 0 }
+
 // Expect tells a reader that has not asked yet how far the log goes, so that it calls Before when there is something to read.
 func (r *Reader) Expect(end int64) { r.log.highWatermark, r.log.lastStable = end, end }
 

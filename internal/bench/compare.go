@@ -22,31 +22,33 @@ func compare(ctx context.Context, o options) (err error) {
 	}
 	defer func() { err = errors.Join(err, server.Close()) }()
 	fmt.Printf("%s, %d cores, Kafka and PostgreSQL on the same machine; CPU is user+sys of the worker's process\n", runtime.Version(), runtime.NumCPU())
-	for i, size := range o.sizes {
-		if err := compareSize(ctx, o, server, size, i == 0); err != nil {
-			return fmt.Errorf("at %d KiB: %w", size, err)
+	for _, o.partitions = range o.counts {
+		var idle time.Duration
+		for _, size := range o.sizes {
+			if err := compareSize(ctx, o, server, size, &idle); err != nil {
+				return fmt.Errorf("at %d KiB and %d partitions: %w", size, o.partitions, err)
+			}
 		}
 	}
 	return nil
 }
 
-func compareSize(ctx context.Context, o options, server *localpg.Server, size int, first bool) (err error) {
+// compareSize prints one table. idle is what the worker needs to start and stop, measured when it is 0.
+func compareSize(ctx context.Context, o options, server *localpg.Server, size int, idle *time.Duration) (err error) {
 	b, err := startBroker(ctx, o.partitions)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.close()) }()
-	l, err := newLedger(ctx, server, fmt.Sprintf("bench_%dk", size))
+	l, err := newLedger(ctx, server, fmt.Sprintf("bench_%dk_%d", size, o.partitions))
 	if err != nil {
 		return err
 	}
 	defer l.pool.Close()
-	if first {
-		idle, err := idleTally(ctx, o, b, l)
-		if err != nil {
+	if *idle == 0 {
+		if *idle, err = idleTally(ctx, o, b, l); err != nil {
 			return err
 		}
-		fmt.Printf("tracetally needs %d ms of CPU to start and stop; they are part of the figures below\n", idle.Milliseconds())
 	}
 	n := o.eventsOf(size)
 	mean, err := b.fill(ctx, newSource(uint64(size), size, o.capture), n, o.record)
@@ -61,7 +63,11 @@ func compareSize(ctx context.Context, o options, server *localpg.Server, size in
 		all = all[:1]
 	}
 	fmt.Printf("\n%d KiB: %d events of %d bytes, lz4, %d partitions\n", size, n, mean, o.partitions)
-	return printTable(all, n, targetOf(size))
+	if err := printTable(all, n, targetOf(size)); err != nil {
+		return err
+	}
+	fmt.Printf("of the CPU of tracetally, %.2f µs per event are its start and stop (%d ms)\n", perEvent(*idle, n), idle.Milliseconds())
+	return nil
 }
 
 // measureAll measures the product first, then those it is held against.
@@ -104,16 +110,16 @@ func measureOther(ctx context.Context, role, name string, b *broker, server *loc
 }
 
 // target is what the product wants to reach, as most of what the others need.
-type target struct{ naive, reader string }
+type target struct{ naive, reader, rate string }
 
 func targetOf(size int) target {
 	switch {
 	case size >= 32:
-		return target{"0.14", "1.2"}
+		return target{"0.14", "1.2", ""}
 	case size > 1:
-		return target{"0.17", "1.4"}
+		return target{"0.17", "1.4", ""}
 	}
-	return target{"0.25", "2.2"}
+	return target{"0.25", "2.2", " (target ≥ 20,000)"}
 }
 
 func printTable(all []figures, n int, want target) error {
@@ -130,7 +136,8 @@ func printTable(all []figures, n int, want target) error {
 	}
 	fmt.Printf("ratio to the worker written by hand  %.3f  (target ≤ %s)\n", ratio(float64(all[0].cpu), float64(all[1].cpu)), want.naive)
 	fmt.Printf("ratio to the reader alone            %.2f   (target ≤ %s)\n", ratio(float64(all[0].cpu), float64(all[2].cpu)), want.reader)
-	fmt.Printf("allocations per event                %.2f   (target ≤ 1), peak memory %d MiB (target ≤ 128)\n", all[0].allocs, all[0].rss>>20)
+	fmt.Printf("allocations per event                %.2f   (target ≤ 1), peak memory %d MiB (target ≤ 128), %.0f events/s%s\n",
+		all[0].allocs, all[0].rss>>20, all[0].rate, want.rate)
 	return nil
 }
 

@@ -38,7 +38,7 @@ func createDatabase(ctx context.Context, server *localpg.Server, name string) (s
 	return server.URL(name), nil
 }
 
-// ledger is the product's tables, migrated, and our look at them. url is a login's with the rights of the worker.
+// ledger is the product's tables, migrated, and our look at them. url is a login's with the rights of the worker and of retention.
 type ledger struct {
 	url  string
 	pool *pgxpool.Pool
@@ -60,6 +60,11 @@ func newLedger(ctx context.Context, server *localpg.Server, name string) (*ledge
 	if err != nil {
 		pool.Close()
 		return nil, fmt.Errorf("make the worker's login: %w", err)
+	}
+	grant := "grant " + pgx.Identifier{sink.RoleRetention}.Sanitize() + " to " + pgx.Identifier{name}.Sanitize()
+	if _, err := pool.Exec(ctx, grant); err != nil { // the worker runs retention, too
+		pool.Close()
+		return nil, fmt.Errorf("let the worker run retention: %w", err)
 	}
 	return &ledger{url: worker.URL(name), pool: pool}, nil
 }

@@ -2,7 +2,7 @@
 // and against a reader that throws the bytes away, on the same bytes of an embedded Kafka. It prints figures and ratios
 // and asserts nothing; what counts are the ratios of one run, because absolute figures move with the machine.
 //
-//	make bench                                 the table, about three minutes on two cores
+//	make bench                                 the tables, about four minutes on two cores
 //	make bench ARGS="-sizes 1 -events 100000"  quicker
 //	make bench ARGS="-paced 10000 -for 20s"    delay from append in Kafka to visible in PostgreSQL
 //	make bench ARGS="-profile DIR -sizes 1"    CPU and allocation profiles of the worker
@@ -34,7 +34,8 @@ type options struct {
 	worker     string
 	sizes      []int // KiB of an event
 	events     int   // at the smallest size; larger events are fewer
-	partitions int
+	counts     []int // of partitions
+	partitions int   // of the topic that is measured
 	capture    bool
 	paced      int // events per second; 0: the table
 	duration   time.Duration
@@ -84,18 +85,17 @@ func run(ctx context.Context, args []string) error {
 	return compare(ctx, o)
 }
 
-func parse(args []string) (options, error) {
-	var o options
-	var sizes, shape string
+func parse(args []string) (o options, err error) {
+	var sizes, counts, shape string
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.StringVar(&o.worker, "worker", "bin/tracetally", "the tracetally program to measure")
 	f.StringVar(&sizes, "sizes", "1,8,40", "sizes of an event in KiB; those above 1 hold prompt and answer")
-	f.IntVar(&o.events, "events", 400_000, "events at 1 KiB; 8 KiB gets a quarter, 40 KiB a twentieth")
-	f.IntVar(&o.partitions, "partitions", 8, "partitions of the topic")
+	f.IntVar(&o.events, "events", 300_000, "events at 1 KiB; 8 KiB gets a quarter, 40 KiB a twentieth")
+	f.StringVar(&counts, "partitions", "4,64", "partitions of the topic: a table for each number")
 	f.StringVar(&shape, "shape", "event", "event: as SDKs send it; capture: as PostHog's capture writes it, the event a JSON string inside")
 	f.IntVar(&o.paced, "paced", 0, "instead of the table: produce so many events per second and print the delay until they are in PostgreSQL")
 	f.DurationVar(&o.duration, "for", 20*time.Second, "how long -paced produces")
-	f.DurationVar(&o.limit, "limit", 10*time.Minute, "give up after this time")
+	f.DurationVar(&o.limit, "limit", 20*time.Minute, "give up after this time")
 	f.StringVar(&o.profile, "profile", "", "directory for cpu and allocs profiles; the worker then runs inside this program")
 	f.BoolVar(&o.alone, "alone", false, "measure only tracetally")
 	f.IntVar(&o.record, "record", 1, "events of a record: more than 1 make each record a body of PostHog's /batch/; implies -alone")
@@ -105,17 +105,30 @@ func parse(args []string) (options, error) {
 	}
 	o.alone = o.alone || o.record > 1
 	o.capture = shape == "capture"
-	if o.events < 1 || o.partitions < 1 || o.partitions > 1024 || o.paced < 0 || o.record < 1 || o.record > schemas.MaxEvents {
-		return o, errors.New("events, partitions and record must be positive, partitions at most 1024, record at most 10000")
+	if o.events < 1 || o.paced < 0 || o.record < 1 || o.record > schemas.MaxEvents {
+		return o, errors.New("events and record must be positive, record at most 10000")
 	}
-	for s := range strings.SplitSeq(sizes, ",") {
-		n, err := strconv.Atoi(strings.TrimSpace(s))
-		if err != nil || n < 1 || n > 512 {
-			return o, fmt.Errorf("sizes: must be KiB from 1 to 512, got %q", s)
-		}
-		o.sizes = append(o.sizes, n)
+	if o.sizes, err = numbers(sizes, 512); err != nil {
+		return o, fmt.Errorf("sizes: must be KiB from 1 to 512: %w", err)
 	}
+	if o.counts, err = numbers(counts, 1024); err != nil {
+		return o, fmt.Errorf("partitions: must be from 1 to 1024: %w", err)
+	}
+	o.partitions = o.counts[0]
 	return o, nil
+}
+
+// numbers reads a list of numbers from 1 to most.
+func numbers(list string, most int) ([]int, error) {
+	var all []int
+	for s := range strings.SplitSeq(list, ",") {
+		n, err := strconv.Atoi(strings.TrimSpace(s))
+		if err != nil || n < 1 || n > most {
+			return nil, fmt.Errorf("got %q", s)
+		}
+		all = append(all, n)
+	}
+	return all, nil
 }
 
 // eventsOf is how many events there are of a size: larger ones are fewer, so that each size takes a like time.

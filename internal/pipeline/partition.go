@@ -159,6 +159,7 @@ func (p *partition) release(ctx context.Context) {
 // loop reads, walks and offers until the context ends.
 func (p *partition) loop(ctx context.Context) error {
 	p.read()
+	defer p.turnOver()
 	for ctx.Err() == nil {
 		if err := p.step(ctx); err != nil && ctx.Err() == nil {
 			return err
@@ -199,6 +200,13 @@ func (p *partition) turn(ctx context.Context) error {
 	return nil
 }
 
+// used lets another partition have its turn, unless there is more in what was fetched: it would be held meanwhile.
+func (p *partition) used() {
+	if !p.reader.Buffered() {
+		p.turnOver()
+	}
+}
+
 // turnOver lets another partition have its turn.
 func (p *partition) turnOver() {
 	if p.line != nil {
@@ -215,8 +223,11 @@ func (p *partition) turnOver() {
 
 // step reads the next range, walks it, and offers the batch if it is due.
 func (p *partition) step(ctx context.Context) error {
-	p.reader.FetchBytes = fetchShare(p.w.cfg.Kafka.FetchBytes, p.w.partitions.Load())
-	defer p.turnOver()
+	p.reader.FetchBytes = p.w.cfg.Kafka.FetchBytes
+	if p.logEnd <= p.builder.batch.To { // it waits for news, and so may any number of others, without a turn
+		p.reader.FetchBytes = fetchShare(p.reader.FetchBytes, p.w.partitions.Load())
+	}
+	defer p.used()
 	p.pace.asks()
 	chunk, err := p.reader.Next(ctx)
 	p.pace.busy() // walking a chunk waits for memory, and so for PostgreSQL
@@ -283,7 +294,7 @@ func (p *partition) chunk(ctx context.Context, c *consumer.Chunk) error {
 	p.builder.batch.LeaderEpoch = p.epoch
 	p.logEnd = c.HighWatermark
 	p.metrics.Fetched(c.HighWatermark)
-	p.turnOver() // whatever waits now waits without the chunk
+	p.used() // whatever waits now waits without the chunk, if it can
 	if p.builder.full() {
 		return p.offerNow(ctx)
 	}

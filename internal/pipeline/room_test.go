@@ -18,7 +18,7 @@ import (
 // the room of all, among ordinary ones, and PostgreSQL lets nothing through for a while. None waits for another for ever.
 func TestHugeRecordsInEveryPartitionAreAllCounted(t *testing.T) {
 	t.Parallel()
-	const topic, partitions, wide = "huge", 12, 2500
+	const topic, partitions, wide = "huge", 12, 4500
 	r := newRig(t, map[string]int32{topic: partitions})
 	now := time.Now().UTC().Format(time.RFC3339)
 	call := func(id string) string {
