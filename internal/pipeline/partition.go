@@ -227,6 +227,9 @@ func (p *partition) step(ctx context.Context) error {
 	if p.logEnd <= p.builder.batch.To { // it waits for news, and so may any number of others, without a turn
 		p.reader.FetchBytes = fetchShare(p.reader.FetchBytes, p.w.partitions.Load())
 	}
+	if p.away { // all ask at once when a broker is back, without a turn, and what comes is thrown away
+		p.reader.FetchBytes = min(leastFetch, p.reader.FetchBytes)
+	}
 	defer p.used()
 	p.pace.asks()
 	chunk, err := p.reader.Next(ctx)

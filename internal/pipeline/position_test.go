@@ -155,3 +155,47 @@ func TestBrokerThatIsBehindForAWhileHaltsNothing(t *testing.T) {
 	r.until("running", `select status from tracetally.partition_progress`)
 	w.close()
 }
+
+// When a broker is back, all partitions ask at once and without a turn: what they fetch is not bounded by turns.
+func TestWhoLooksWhetherALogIsBackAsksForLittle(t *testing.T) {
+	t.Parallel()
+	const topic = "back"
+	r := newRig(t, map[string]int32{topic: 1})
+	r.calls(topic, 0, 0, 1)
+	cfg := r.config(topic)
+	w := r.start(cfg)
+	r.accounted(topic, 1)
+	var away atomic.Bool
+	var asks, most atomic.Int64
+	fake := r.kafka.Fake()
+	fake.ControlKey(int16(kmsg.Fetch), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		fake.KeepControl()
+		if !away.Load() {
+			return nil, nil, false
+		}
+		asked := req.(*kmsg.FetchRequest).Topics[0].Partitions[0]
+		if asks.Add(1) > 1 {
+			most.Store(max(most.Load(), int64(asked.PartitionMaxBytes)))
+		}
+		p := kmsg.NewFetchResponseTopicPartition()
+		p.ErrorCode = kerr.NotLeaderForPartition.Code
+		of := kmsg.NewFetchResponseTopic()
+		of.Topic, of.Partitions = topic, append(of.Partitions, p)
+		res := req.ResponseKind().(*kmsg.FetchResponse)
+		res.Topics = append(res.Topics, of)
+		return res, nil, true
+	})
+	away.Store(true)
+	for end := time.Now().Add(patience); asks.Load() < 4; pause(t.Context(), 20*time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("nobody looks")
+		}
+	}
+	away.Store(false)
+	r.calls(topic, 0, 1, 3)
+	r.accounted(topic, 4)
+	if got := most.Load(); got == 0 || got > leastFetch {
+		t.Errorf("%d bytes were asked for, want %d at most", got, leastFetch)
+	}
+	w.close()
+}
