@@ -12,6 +12,7 @@ import (
 
 	"github.com/tracetally/tracetally/internal/localpg/pgtest"
 	"github.com/tracetally/tracetally/internal/secret"
+	"github.com/tracetally/tracetally/schemas"
 )
 
 // rightsList is who owns and who may do what in the schema, in full. Whoever adds an object or a right adds it here, by hand.
@@ -239,5 +240,29 @@ func TestWorkerSaysWhichRightsItLacks(t *testing.T) {
 		}
 		_, statement, _ := strings.Cut(err.Error(), "run: ")
 		execAdmin(t, super, statement)
+	}
+}
+
+// TestReaderHoldsUpNoCommit takes, as a dashboard's login, every advisory lock that functions of ours ever took.
+func TestReaderHoldsUpNoCommit(t *testing.T) {
+	t.Parallel()
+	s := openStore(t, atNoon())
+	reader, err := pgx.Connect(t.Context(), pgtest.As(t, s.cfg.URL.Reveal(), RoleGrafana))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close(context.Background()) //nolint:errcheck // the end of the test
+	const hold = `
+select pg_advisory_lock(hashtextextended(name, 0))
+from unnest(array['tracetally.ledger', 'tracetally.schema', 'tracetally.dimension.model', 'tracetally.dimension.provider']) name`
+	if _, err := reader.Exec(t.Context(), hold); err != nil {
+		t.Fatal(err)
+	}
+	b := cut(acquire(t, s, "calls", 0), []logged{{time: noon(), events: []schemas.Event{call("a", noon())}}}, 0, 1)
+	w := newWork(b)
+	ctx, cancel := context.WithTimeout(t.Context(), statementTimeout)
+	defer cancel()
+	if err := s.commitAll(ctx, []*work{w}); err != nil || w.outcome.Events.New != 1 {
+		t.Fatalf("a commit of a new day and a new model while a reader holds locks: %v, %+v", err, w.outcome)
 	}
 }
