@@ -25,6 +25,9 @@ var ErrSchemaVersion = errors.New("schema of PostgreSQL does not fit, run tracet
 // ErrReadOnly is a server that does not take writes, for example a standby.
 var ErrReadOnly = errors.New("server is read-only")
 
+// ErrClock is a machine whose clock is days behind the server's.
+var ErrClock = errors.New("clock of this machine is behind PostgreSQL's, set it right (NTP)")
+
 // class is what to do about an error of Postgres (SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html).
 type class uint8
 

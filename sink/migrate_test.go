@@ -3,6 +3,7 @@ package sink
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -66,5 +67,19 @@ select p.proname from pg_proc p join pg_namespace n on n.oid = p.pronamespace
 where n.nspname = 'tracetally' and not exists (select from unnest(p.proconfig) c where c like 'search_path=%')`
 	if open := column[string](t, s, ask); len(open) > 0 {
 		t.Errorf("open to public, or without a fixed search_path: %v", open)
+	}
+}
+
+// TestWorkerDaysBehindTheServersClockDoesNotStart keeps it from setting events of now aside as events of the future.
+func TestWorkerDaysBehindTheServersClockDoesNotStart(t *testing.T) {
+	t.Parallel()
+	behind := 25 * time.Hour
+	s := openStore(t, Config{Now: func() time.Time { return time.Now().Add(-behind) }})
+	if err := s.Ready(t.Context()); !errors.Is(err, ErrClock) {
+		t.Errorf("Ready = %v, want %v", err, ErrClock)
+	}
+	behind = 23 * time.Hour
+	if err := s.Ready(t.Context()); err != nil {
+		t.Errorf("Ready within a day = %v", err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -43,16 +44,18 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 func (s *Store) Close() { s.pool.Close() }
 
 // Ready tells whether commits can work: the server answers, takes writes, has this program's schema, and the login has the
-// rights of RoleWriter (ErrReadOnly, ErrSchemaVersion, ErrRights).
+// rights of RoleWriter (ErrReadOnly, ErrSchemaVersion, ErrRights); and that this machine's clock is not a day behind the server's
+// (ErrClock), or events of now would be quarantined as events of the future.
 func (s *Store) Ready(ctx context.Context) error {
 	const ask = `
 select pg_is_in_recovery() or current_setting('transaction_read_only') = 'on',
-       coalesce((select max(version_id) from tracetally.schema_migration where is_applied), 0)`
+       coalesce((select max(version_id) from tracetally.schema_migration where is_applied), 0), now()`
 	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
 	defer cancel()
 	var readOnly bool
 	var version int64
-	err := s.pool.QueryRow(ctx, ask).Scan(&readOnly, &version)
+	var clock time.Time
+	err := s.pool.QueryRow(ctx, ask).Scan(&readOnly, &version, &clock)
 	var pg *pgconn.PgError
 	if err == nil && version != SchemaVersion() || errors.As(err, &pg) {
 		s.pool.Reset() // a connection learns our row types when it is made: after migrate there must be new ones
@@ -69,6 +72,8 @@ select pg_is_in_recovery() or current_setting('transaction_read_only') = 'on',
 		return ErrReadOnly
 	case version != SchemaVersion():
 		return fmt.Errorf("%w: found %d, need %d", ErrSchemaVersion, version, SchemaVersion())
+	case clock.Sub(s.cfg.Now()) > day:
+		return fmt.Errorf("%w by %v", ErrClock, clock.Sub(s.cfg.Now()).Round(time.Minute))
 	}
 	return s.rights(ctx)
 }
