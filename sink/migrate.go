@@ -4,12 +4,14 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -20,6 +22,10 @@ var migrations embed.FS
 
 // versionTable records which migrations a database has.
 const versionTable = "tracetally.schema_migration"
+
+// migrateLock bounds the wait for a table that someone uses, because commits queue behind the one who waits. lock_timeout in the
+// URL says otherwise.
+const migrateLock = "30s"
 
 // lockProbe and lockProbes bound the wait for another migration to 5 minutes, asking each second (goose's unit is seconds).
 const (
@@ -37,6 +43,9 @@ func Migrate(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
+	if conn.RuntimeParams["lock_timeout"] == "" {
+		conn.RuntimeParams["lock_timeout"] = migrateLock
+	}
 	for name, value := range map[string]string{"application_name": "tracetally migrate", "search_path": "pg_catalog", "timezone": "UTC"} {
 		conn.RuntimeParams[name] = value
 	}
@@ -53,10 +62,13 @@ func Migrate(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	if _, err := provider.Up(ctx); err != nil {
-		return doing("run migrations", err)
+	_, err = provider.Up(ctx)
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && pg.Code == "55P03" { // lock_not_available
+		return fmt.Errorf("%w: a long transaction uses a table that must change; end it (pg_stat_activity shows it) or come again",
+			doing("run migrations", err))
 	}
-	return nil
+	return doing("run migrations", err)
 }
 
 func migrator(db *sql.DB) (*goose.Provider, error) {

@@ -1,10 +1,13 @@
 package sink
 
 import (
+	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tracetally/tracetally/internal/localpg/pgtest"
@@ -81,5 +84,30 @@ func TestWorkerDaysBehindTheServersClockDoesNotStart(t *testing.T) {
 	behind = 23 * time.Hour
 	if err := s.Ready(t.Context()); err != nil {
 		t.Errorf("Ready within a day = %v", err)
+	}
+}
+
+// TestMigrateGivesUpBehindALongTransaction shows that it says why, and works when it comes again.
+func TestMigrateGivesUpBehindALongTransaction(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Database(t)
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background()) //nolint:errcheck // the end of the test
+	migrateAsBefore(t, url)
+	if _, err := conn.Exec(t.Context(), `begin; select from tracetally.ledger`); err != nil {
+		t.Fatal(err)
+	}
+	impatient := Config{URL: secret.New(url + "&lock_timeout=100ms")}
+	if err := Migrate(t.Context(), impatient); err == nil || !strings.Contains(err.Error(), "pg_stat_activity") {
+		t.Fatalf("Migrate beside a long transaction = %v", err)
+	}
+	if _, err := conn.Exec(t.Context(), `rollback`); err != nil {
+		t.Fatal(err)
+	}
+	if err := Migrate(t.Context(), impatient); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -83,9 +83,7 @@ func TestSchemaFromBeforeThereWereRolesIsHandedOver(t *testing.T) {
 			if err := Migrate(t.Context(), Config{URL: secret.New(login)}); err != nil {
 				t.Fatal(err)
 			}
-			cfg := atNoon()
-			cfg.URL = secret.New(pgtest.As(t, super, RoleWriter))
-			s, err := Open(t.Context(), cfg)
+			s, err := Open(t.Context(), Config{URL: secret.New(pgtest.As(t, super, RoleWriter))})
 			if err != nil {
 				t.Fatal(err)
 			}
