@@ -50,7 +50,7 @@ func Migrate(ctx context.Context, cfg Config) error {
 		conn.RuntimeParams[name] = value
 	}
 	if err := prepareRoles(ctx, conn); err != nil {
-		return err
+		return waited(err)
 	}
 	// What a migration creates belongs to the role that it runs as.
 	db := stdlib.OpenDB(*conn, stdlib.OptionAfterConnect(func(ctx context.Context, c *pgx.Conn) error {
@@ -63,12 +63,16 @@ func Migrate(ctx context.Context, cfg Config) error {
 		return err
 	}
 	_, err = provider.Up(ctx)
+	return waited(doing("run migrations", err))
+}
+
+// waited adds what to do about a table that did not come free.
+func waited(err error) error {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) && pg.Code == "55P03" { // lock_not_available
-		return fmt.Errorf("%w: a long transaction uses a table that must change; end it (pg_stat_activity shows it) or come again",
-			doing("run migrations", err))
+		return fmt.Errorf("%w: a long transaction uses a table that must change; end it (pg_stat_activity shows it) or come again", err)
 	}
-	return doing("run migrations", err)
+	return err
 }
 
 func migrator(db *sql.DB) (*goose.Provider, error) {
