@@ -11,7 +11,7 @@ import (
 	"github.com/tracetally/tracetally/sink"
 )
 
-// How a worker's memory is divided, measured on Linux with Go 1.26 (make bench):
+// How a worker's memory is divided. Measured on Linux with Go 1.26 by make bench.
 const (
 	// baseBytes is what a worker holds that reads nothing: the program itself, its rules and prices.
 	baseBytes = 48 << 20
