@@ -19,7 +19,7 @@ type Config struct {
 type Classifier struct {
 	rules      *ruleSet
 	noMessages bool
-	memo       *memo // nil: every label is computed
+	memo       *memo      // nil: every label is computed
 	scratch    *sync.Pool // of *facts
 }
 

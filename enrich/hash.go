@@ -22,8 +22,8 @@ type hasher struct {
 	// seed comes from the key, too: without it nobody can look for two inputs with one digest.
 	seed   uint64
 	digest xxhash.Digest
-	in  []byte    // reused, so that a string is hashed without an allocation
-	sum [sha256.Size]byte
+	in     []byte // reused, so that a string is hashed without an allocation
+	sum    [sha256.Size]byte
 	// kept holds the hashes that were handed out, many in one piece of memory: most events have one, and an allocation
 	// for each costs the collector more than the odd piece that lives as long as its longest-lived hash.
 	kept strings.Builder
