@@ -95,7 +95,7 @@ func TestMigrateGivesUpBehindALongTransaction(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(context.Background()) //nolint:errcheck // the end of the test
+	defer conn.Close(context.Background())
 	migrateAsBefore(t, url)
 	if _, err := conn.Exec(t.Context(), `begin; select from tracetally.ledger`); err != nil {
 		t.Fatal(err)

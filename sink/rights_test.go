@@ -251,7 +251,7 @@ func TestReaderHoldsUpNoCommit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer reader.Close(context.Background()) //nolint:errcheck // the end of the test
+	defer reader.Close(context.Background())
 	const hold = `
 select pg_advisory_lock(hashtextextended(name, 0))
 from unnest(array['tracetally.ledger', 'tracetally.schema', 'tracetally.dimension.model', 'tracetally.dimension.provider']) name`
