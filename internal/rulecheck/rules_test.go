@@ -66,10 +66,13 @@ func TestEveryAlertIsDemandedSilentAndFiring(t *testing.T) {
 		for _, test := range f.Tests {
 			fired := false
 			for _, a := range test.Alerts {
-				if a["alertname"] != alert {
-					t.Errorf("%s: %q is about %v", f.path, test.Name, a["alertname"])
-				}
 				expected, _ := a["exp_alerts"].([]any)
+				if a["alertname"] != alert { // what others do not see is part of the story
+					if len(expected) > 0 {
+						t.Errorf("%s: %q is about %v", f.path, test.Name, a["alertname"])
+					}
+					continue
+				}
 				at, _ := a["eval_time"].(string)
 				beforeItsFor = beforeItsFor || len(expected) == 0 && strings.HasSuffix(at, "59s")
 				resolved = resolved || fired && len(expected) == 0
