@@ -193,7 +193,16 @@ func (r *Retention) Pass(ctx context.Context) (state RetentionState, err error) 
 	if state.Worked {
 		err = p.work(ctx)
 	}
-	return state, errors.Join(advised(err), p.look(ctx))
+	return state, errors.Join(advised(err), p.look(ctx), p.unlock(ctx))
+}
+
+// unlock lets the next pass begin at once: the server notices only some time later that the connection is gone.
+func (p *pass) unlock(ctx context.Context) error {
+	if !p.state.Worked || p.conn.IsClosed() {
+		return nil
+	}
+	_, err := p.conn.Exec(ctx, `select pg_advisory_unlock(hashtextextended('tracetally.retention', 0))`)
+	return doing("unlock retention", err)
 }
 
 // advised adds how to mend what only a person can. The worker's own login is the default, and may not do this.
