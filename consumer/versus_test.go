@@ -6,12 +6,16 @@ package consumer_test
 //	what is in the log              kafka-go                                          here
 //	records of an aborted           Reader delivers them, ReadCommitted or not,       stepped over
 //	transaction, markers            and the markers as records
-//	a marker at the end             Client.Fetch gives no records and no way on       offset moves on
+//	a marker at the end             Reader delivers it; Client.Fetch gives no         offset moves on
+//	                                records and no way on
 //	records deleted before read     Reader goes on behind them, without an error      OutOfRange, with numbers
 //	an offset behind the end        Reader waits for ever, if not told to fail        OutOfRange
 //	a batch whose CRC is wrong      Reader delivers it                                bad range, neighbours kept
-//	a batch of fewer records than   Client.Fetch gives those there are, no error      bad range, neighbours kept
-//	it claims
+//	a batch of fewer records than   Reader makes up the others, goes on at an         bad range, neighbours kept
+//	it claims                       offset from nowhere and loses what follows;
+//	                                Client.Fetch gives those there are, no error
+//	offsets beyond the batch, the   Reader delivers them as they are                  bad range, neighbours kept
+//	same twice, before the batch
 //	a batch that claims 2^50        the process dies, with nobody able to recover     bad range, neighbours kept
 //	headers                         (versus_process_test.go)
 //	256 MiB of zeros in 20 KiB,     all of it in memory, several times                bad range, memory as limited
@@ -112,7 +116,10 @@ func TestVersusTrailingMarker(t *testing.T) {
 	t.Parallel()
 	cluster := kafkatest.Run(t, kafkatest.Config{Topics: map[string]int32{"t": 1}})
 	must(t, cluster.Transaction(patient(t), "a", true, numbered("committed", 2)...)) // the log ends with its marker
-	for range 3 {                                                                    // the next offset wanted is 2, and stays it
+	if values, offsets := theirs(t, theirReader(t, cluster, 0, true), 3); offsets[2] != 2 {
+		t.Errorf("kafka-go's Reader gives %q at %v: it may have learnt that a marker is no record", values, offsets)
+	}
+	for range 3 { // the next offset wanted is 2, and stays it
 		records, err := theirFetch(t, cluster, 2)
 		if err != nil || len(records) > 0 {
 			t.Errorf("kafka-go gives %q, %v at the marker: it may have learnt to step over it", records, err)
@@ -188,12 +195,57 @@ func TestVersusWrongChecksum(t *testing.T) {
 	neighboursOnly(t, ours(t, cluster, 0, 8))
 }
 
+// given is what kafka-go's Reader delivers of a damaged log, "offset=value", until it ends with offset 7 or an error.
+func given(t *testing.T, cluster *kafkatest.Cluster) (records []string, offsets []int64, err error) {
+	t.Helper()
+	r, ctx := theirReader(t, cluster, 0, true), patient(t)
+	for len(offsets) < 100 && !slices.Contains(offsets, 7) {
+		m, err := r.ReadMessage(ctx)
+		if err != nil {
+			return records, offsets, err
+		}
+		records, offsets = append(records, fmt.Sprintf("%d=%s", m.Offset, m.Value)), append(offsets, m.Offset)
+	}
+	return records, offsets, nil
+}
+
 func TestVersusFewerRecordsThanClaimed(t *testing.T) {
 	t.Parallel()
 	cluster := damaged(t, kafkatest.Batch{Base: 3, Count: 3, Records: [][]byte{kafkatest.Record(0, nil, []byte("3"), 0)}}.Bytes())
-	records, err := theirFetch(t, cluster, 3)
+	records, offsets, err := given(t, cluster)
+	if slices.Max(offsets) < 8 || slices.Contains(offsets, 6) || slices.Contains(offsets, 7) || !errors.Is(err, kafka.OffsetOutOfRange) {
+		t.Errorf("kafka-go's Reader gives %q, %v: it may have learnt to count", records, err)
+	}
+	records, err = theirFetch(t, cluster, 3)
 	if err != nil || !slices.Equal(records, []string{"3", "6", "7"}) {
-		t.Errorf("kafka-go reads %q, %v: it may have learnt to count", records, err)
+		t.Errorf("kafka-go's Client reads %q, %v: it may have learnt to count", records, err)
 	}
 	neighboursOnly(t, ours(t, cluster, 0, 8))
+}
+
+func TestVersusLyingOffsets(t *testing.T) {
+	t.Parallel()
+	lies := map[string]struct {
+		deltas [3]int64
+		theirs []string // in place of 3, 4 and 5
+	}{
+		"beyond the batch": {[3]int64{0, 1, 40}, []string{"3=a", "4=b", "43=c"}},
+		"twice":            {[3]int64{1, 1, 2}, []string{"4=a", "4=b", "5=c"}},
+		"before the batch": {[3]int64{-2, 1, 2}, []string{"1=a", "4=b", "5=c"}},
+	}
+	for name, lie := range lies {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			middle := kafkatest.Batch{Base: 3, LastDelta: 2}
+			for i, delta := range lie.deltas {
+				middle.Records = append(middle.Records, kafkatest.Record(delta, nil, []byte{"abc"[i]}, 0))
+			}
+			cluster := damaged(t, middle.Bytes())
+			want := slices.Concat([]string{"0=0", "1=1", "2=2"}, lie.theirs, []string{"6=6", "7=7"})
+			if records, _, err := given(t, cluster); err != nil || !slices.Equal(records, want) {
+				t.Errorf("kafka-go's Reader gives %q, %v: it may have learnt to look", records, err)
+			}
+			neighboursOnly(t, ours(t, cluster, 0, 8))
+		})
+	}
 }
