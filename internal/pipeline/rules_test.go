@@ -76,7 +76,7 @@ func ruleExprs(t *testing.T) (exprs []string, recorded map[string]bool) {
 
 var (
 	// selector is a metric with its matchers, if any; what is recorded has colons.
-	selector = regexp.MustCompile(`\b((?:[a-z]+:)?(?:llm|tracetally|promhttp)_[a-z0-9_:]+)(?:\{([^}]*)\})?`)
+	selector = regexp.MustCompile(`\b((?:[a-z_]+:)?(?:llm|tracetally|promhttp)_[a-z0-9_:]+)(?:\{([^}]*)\})?`)
 	// matching is one matcher.
 	matching = regexp.MustCompile(`([a-z_]+)(=~|!~|!=|=)"([^"]*)"`)
 	// grouping is what a sum or a match is by.
