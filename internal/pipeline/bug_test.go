@@ -7,11 +7,9 @@ import (
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-
-	"github.com/tracetally/tracetally/classify"
 )
 
-// TestBugOfOursSetsItsRecordAsideAndStopsNobody runs a worker whose classifier was never made, so that each failure makes it
+// TestBugOfOursSetsItsRecordAsideAndStopsNobody runs a worker without a classifier, so that each failure makes it
 // panic: the records around it are counted, it is set aside by its coordinates, and the log names the line at fault and no
 // word of the record.
 func TestBugOfOursSetsItsRecordAsideAndStopsNobody(t *testing.T) {
@@ -28,7 +26,7 @@ func TestBugOfOursSetsItsRecordAsideAndStopsNobody(t *testing.T) {
 	cfg := r.config(topic)
 	var log bytes.Buffer
 	cfg.Logger = slog.New(slog.NewTextHandler(&log, nil))
-	r.rules = &classify.Classifier{}
+	r.rules = nil // an empty one would panic inside sync.Pool, where the race detector is switched off for the goroutine
 	w := r.start(cfg)
 	r.accounted(topic, 3)
 	w.shows(`tracetally_quarantined_records_total{reason="malformed"}`, func(n int64) bool { return n == 1 })
