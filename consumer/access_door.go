@@ -20,6 +20,7 @@ type door struct {
 	clientID string
 	log      *slog.Logger
 	now      func() time.Time
+	reach    *reach
 
 	mu      sync.Mutex
 	refused map[string]refusal // by AccessError.Where
@@ -44,7 +45,7 @@ func newDoor(a Access, brokers []string, clientID string, log *slog.Logger) *doo
 		log = slog.New(slog.DiscardHandler)
 	}
 	d := &door{
-		access: a, secure: a.secure(brokers), clientID: clientID, log: log, now: time.Now,
+		access: a, secure: a.secure(brokers), clientID: clientID, log: log, now: time.Now, reach: newReach(brokers, log),
 		refused: map[string]refusal{}, young: map[string]int{},
 	}
 	if a.Plaintext && slices.ContainsFunc(brokers, func(b string) bool { return !loopbackName(b) }) {

@@ -6,10 +6,10 @@ import (
 	"unicode"
 )
 
-// AccessError says that Kafka does not let us in, why, and how to mend it, in one line. It is an ErrUnavailable, worth trying
+// AccessError says that Kafka does not let us in or does not answer, why, and how to mend it, in one line. It is an ErrUnavailable, worth trying
 // again: an operator may mend it while we wait. It never holds a secret.
 type AccessError struct {
-	// Where it happened: a broker's address, a topic or a group.
+	// Where it happened: a broker's address, a topic, a group, or all brokers.
 	Where string
 	// Problem is what is wrong.
 	Problem string

@@ -1,11 +1,14 @@
 package consumer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -13,6 +16,8 @@ import (
 
 const (
 	dialTimeout = 5 * time.Second
+	// silentAfter is after how long without a word from a broker it is said that it does not answer; it is waited for on.
+	silentAfter = 2 * time.Second
 	// metadataTTL bounds how long a moved leader goes unnoticed. kafka-go asks at a random moment within it and gives a
 	// broker as long to answer, so it cannot be much shorter.
 	metadataTTL = 3 * time.Second
@@ -58,13 +63,21 @@ func newConnections(d *door) *connections {
 
 // dial is a kafka.Dialer's DialFunc and a kafka.Transport's Dial: what it gives is secure and authenticated.
 func (c *connections) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	silence := time.AfterFunc(silentAfter, func() { _ = c.door.reach.fails(address, os.ErrDeadlineExceeded) })
 	nc, err := (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, network, address)
 	if err != nil {
+		silence.Stop()
+		if late := net.Error(nil); ctx.Err() != nil || errors.As(err, &late) && late.Timeout() {
+			return nil, cmp.Or(c.door.reach.standing(), err) // it had little time perhaps, another broker took it; silence tells
+		}
+		return nil, c.door.reach.fails(address, err)
+	}
+	tracked := &conn{Conn: nc, owner: c, address: address, silence: silence}
+	if err := c.track(tracked); err != nil { // before anything is said on it, so that it can be interrupted
 		return nil, err
 	}
-	tracked, err := c.track(nc) // before anything is said on it, so that it can be interrupted
-	if err != nil {
-		return nil, err
+	if c.door.secure { // the handshake explains by itself what ends it
+		tracked.hears()
 	}
 	in, err := c.door.enter(ctx, tracked, address)
 	if err != nil {
@@ -74,15 +87,15 @@ func (c *connections) dial(ctx context.Context, network, address string) (net.Co
 	return in, nil
 }
 
-func (c *connections) track(nc net.Conn) (*conn, error) {
+func (c *connections) track(tracked *conn) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.shutting {
-		return nil, errors.Join(errShut, nc.Close())
+		tracked.silence.Stop()
+		return errors.Join(errShut, tracked.Conn.Close())
 	}
-	tracked := &conn{Conn: nc, owner: c}
 	c.open[tracked] = struct{}{}
-	return tracked, nil
+	return nil
 }
 
 // interrupt breaks every open connection: what waits on one fails at once. New ones may be dialled.
@@ -123,14 +136,40 @@ func (c *connections) settle() {
 	}
 }
 
-// conn tells its connections when its owner has closed it.
+// conn tells its connections when its owner has closed it, and the door whether there is anybody at the other end.
 type conn struct {
 	net.Conn
-	owner *connections
+	owner   *connections
+	address string
+	silence *time.Timer // says that nobody answers, unless stopped
+	heard   atomic.Bool
+}
+
+// Read reads. A port that takes connections may have nobody behind it: a broker answers only once it says something, or
+// hangs up.
+func (c *conn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if c.heard.Load() {
+		return n, err
+	}
+	ours := errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrDeadlineExceeded) // what ended it
+	if n > 0 || !ours {
+		c.hears()
+	}
+	return n, err
+}
+
+// hears ends the wait for a first word.
+func (c *conn) hears() {
+	if !c.heard.Swap(true) {
+		c.silence.Stop()
+		c.owner.door.reach.answers(c.address)
+	}
 }
 
 // Close closes the connection, whether or not it was broken already.
 func (c *conn) Close() error {
+	c.silence.Stop()
 	err := c.Conn.Close()
 	c.owner.mu.Lock()
 	defer c.owner.mu.Unlock()

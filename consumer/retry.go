@@ -43,6 +43,9 @@ func (c *Client) retry(ctx context.Context, ask func() error) error {
 			return err
 		}
 		if ctx.Err() != nil || !wait(ctx, pause(failures)) {
+			if none := c.Unreachable(); none != nil && !said(err) {
+				err = none // it says more, and was said
+			}
 			return fmt.Errorf("%w (last: %w)", context.Cause(ctx), err)
 		}
 	}

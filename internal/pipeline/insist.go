@@ -5,20 +5,28 @@ import (
 	"errors"
 	"log/slog"
 	"math/bits"
+	"net"
+	"strings"
 	"time"
 
 	"github.com/tracetally/tracetally/consumer"
 )
 
+// sayAgain is how often a trouble is said that stays the same.
+const sayAgain = time.Minute
+
 // insist tries until it succeeds, an error is final, or ctx ends, with growing pauses; it returns the last error only if that
-// is final.
+// is final. What it meets is said when it changes, and each sayAgain.
 func (w *worker) insist(ctx context.Context, log *slog.Logger, what string, try func() error, final func(error) bool) error {
+	var said string
+	var saidAt time.Time
 	for failures := 0; ctx.Err() == nil; failures++ {
 		err := try()
 		if err == nil || final(err) {
 			return err
 		}
-		if worthSaying(failures) && ctx.Err() == nil && !saidByConsumer(err) {
+		if now, why := w.now(), cause(err); ctx.Err() == nil && !saidByConsumer(err) && (why != said || now.Sub(saidAt) >= sayAgain) {
+			said, saidAt = why, now
 			log.Warn("trying again", "what", what, "failures", failures+1, "err", err)
 		}
 		pause(ctx, w.rest(failures))
@@ -26,10 +34,19 @@ func (w *worker) insist(ctx context.Context, log *slog.Logger, what string, try 
 	return nil
 }
 
-// saidByConsumer: who is not let in by Kafka hears it once, when it begins, and not at each try.
+// saidByConsumer: who is not let in by Kafka, or does not reach it, hears it once, when it begins, and not at each try.
 func saidByConsumer(err error) bool {
 	var access *consumer.AccessError
 	return errors.As(err, &access)
+}
+
+// cause is what an error says, without the port of ours, which is another one at each try.
+func cause(err error) string {
+	var op *net.OpError
+	if errors.As(err, &op) && op.Source != nil {
+		return strings.ReplaceAll(err.Error(), op.Source.String(), "")
+	}
+	return err.Error()
 }
 
 // worthSaying picks the 1st, 2nd, 3rd, 5th, 9th … failure in a row.

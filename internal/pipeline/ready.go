@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tracetally/tracetally/alerts"
+	"github.com/tracetally/tracetally/consumer"
 	"github.com/tracetally/tracetally/sink"
 )
 
@@ -17,6 +18,7 @@ const (
 	schemaMatches    = "schema matches"
 	postgresWritable = "PostgreSQL writable"
 	groupJoined      = "group joined"
+	kafkaReachable   = "Kafka reachable"
 	kafkaAccess      = "access to Kafka"
 )
 
@@ -58,8 +60,9 @@ func (m *membership) missing() error {
 	return nil
 }
 
-// readiness is what the worker asks itself when /readyz is asked. refused is what Kafka holds against us.
-func readiness(store *sink.Store, group *membership, refused func() error) func(context.Context) []alerts.Missing {
+// readiness is what the worker asks itself when /readyz is asked. kafka says what keeps us from
+// it; that its brokers are gone counts only once the group is, for when they restart the worker goes on.
+func readiness(store *sink.Store, group *membership, kafka *consumer.Client) func(context.Context) []alerts.Missing {
 	return func(ctx context.Context) []alerts.Missing {
 		var missing []alerts.Missing
 		if err := store.Ready(ctx); errors.Is(err, sink.ErrSchemaVersion) {
@@ -69,8 +72,11 @@ func readiness(store *sink.Store, group *membership, refused func() error) func(
 		}
 		if err := group.missing(); err != nil {
 			missing = append(missing, alerts.Missing{What: groupJoined, Err: err})
+			if err := kafka.Unreachable(); err != nil {
+				missing = append(missing, alerts.Missing{What: kafkaReachable, Err: err})
+			}
 		}
-		if err := refused(); err != nil {
+		if err := kafka.Refused(); err != nil {
 			missing = append(missing, alerts.Missing{What: kafkaAccess, Err: err})
 		}
 		return missing

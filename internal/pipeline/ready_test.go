@@ -44,7 +44,7 @@ func (w *running) answers(status int, body string) {
 const (
 	lacksSchema   = "not ready\nmissing: schema matches\n"
 	lacksPostgres = "not ready\nmissing: PostgreSQL writable\n"
-	lacksGroup    = "not ready\nmissing: group joined\n"
+	lacksKafka    = "not ready\nmissing: group joined\nmissing: Kafka reachable\n"
 )
 
 func TestReadyOnlyWhileTheGroupHasLetTheWorkerIn(t *testing.T) {
@@ -56,13 +56,13 @@ func TestReadyOnlyWhileTheGroupHasLetTheWorkerIn(t *testing.T) {
 	cfg := r.config(topic)
 	cfg.Kafka.SessionTimeout, cfg.Kafka.RebalanceTimeout = 6*time.Second, time.Second // brokers refuse a shorter session
 	w := r.start(cfg)
-	w.answers(http.StatusServiceUnavailable, lacksGroup)
+	w.answers(http.StatusServiceUnavailable, lacksKafka)
 	if err := r.kafka.Restart(); err != nil {
 		t.Fatal(err)
 	}
 	w.answers(http.StatusOK, "ready\n")
 	r.kafka.Stop()
-	w.answers(http.StatusServiceUnavailable, lacksGroup)
+	w.answers(http.StatusServiceUnavailable, lacksKafka)
 	if err := r.kafka.Restart(); err != nil {
 		t.Fatal(err)
 	}

@@ -79,7 +79,7 @@ func Run(ctx context.Context, cfg Config, rules *classify.Classifier) error {
 	}
 	defer kafka.Close() //nolint:errcheck // closing idle connections at the end
 	group.grace = kafka.RebalanceLimit()
-	server, err := newServer(cfg, registry, metrics, readiness(store, group, kafka.Refused))
+	server, err := newServer(cfg, registry, metrics, readiness(store, group, kafka))
 	if err != nil {
 		return err
 	}
