@@ -24,20 +24,20 @@ func explain(err error) error {
 	if !errors.As(err, &attempt) {
 		return nil
 	}
-	remedy := remedyFor(err)
+	c := attempt.Config
+	remedy := remedyFor(err, c.TLSConfig != nil && ofFile(c.TLSConfig.RootCAs))
 	if remedy == "" {
 		remedy = strings.Join(strings.Fields(err.Error()), " ") // several servers, several lines
 	}
-	c := attempt.Config
 	return &explainedError{text: fmt.Sprintf("connect to %s:%d as %s: %s", c.Host, c.Port, c.User, remedy), err: err}
 }
 
-func remedyFor(err error) string {
+func remedyFor(err error, caGiven bool) string {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
 		return describe(pg)
 	}
-	if remedy := remedyForTLS(err); remedy != "" {
+	if remedy := remedyForTLS(err, caGiven); remedy != "" {
 		return remedy
 	}
 	var dns *net.DNSError
@@ -56,12 +56,16 @@ func remedyFor(err error) string {
 	return ""
 }
 
-func remedyForTLS(err error) string {
+// remedyForTLS is of an attempt that trusts the CAs of a file, or those of the system.
+func remedyForTLS(err error, caGiven bool) string {
 	var unknown x509.UnknownAuthorityError
 	var name x509.HostnameError
 	var invalid x509.CertificateInvalidError
 	var record tls.RecordHeaderError
 	switch {
+	case errors.As(err, &unknown) && caGiven:
+		return "the server's certificate is not signed by the CA in the file of sslrootcert: put the certificate of its CA into that file, " +
+			"or name another one in postgres-url"
 	case errors.As(err, &unknown):
 		return "the server's certificate is signed by an authority that is not trusted here: name its CA with sslrootcert=FILE in postgres-url"
 	case errors.As(err, &name):
@@ -73,6 +77,12 @@ func remedyForTLS(err error) string {
 		return "the server has no TLS: set ssl = on there; only where nobody can be on the way use sslmode=disable and --postgres-plaintext"
 	}
 	return ""
+}
+
+// ofFile tells whether CAs are those of a file: there are none without sslrootcert, and with sslrootcert=system the system's.
+func ofFile(cas *x509.CertPool) bool {
+	system, err := x509.SystemCertPool()
+	return cas != nil && (err != nil || !cas.Equal(system))
 }
 
 func namesOf(c *x509.Certificate) []string {
