@@ -17,7 +17,8 @@ import (
 const DefaultAddr = "127.0.0.1:9464"
 
 // ErrNotLoopback is what NewServer answers to an address that other machines could reach.
-var ErrNotLoopback = errors.New("address is not loopback")
+var ErrNotLoopback = errors.New("address is not loopback, so other machines could read what is served: --listen-remote permits it, " +
+	"for a network that keeps others out")
 
 // ServerConfig says what a Server serves, and where.
 type ServerConfig struct {

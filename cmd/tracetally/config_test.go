@@ -85,6 +85,7 @@ func TestMistakesAreReportedAllAtOnceInTheUsersWords(t *testing.T) {
 		"nothing given":   {args: []string{"run"}, want: []string{"brokers: required", "topics: required", "postgres-url: required"}},
 		"ranges": {args: []string{"run", "--brokers=b:1", "--topics=t", "--postgres-url=postgres://h/d", "--batch-age=5m", "--retention=1h", "--from=noon"},
 			want: []string{"batch-age: must be 10ms to 1m, got 5m0s", "retention: must be", "from: must be earliest"}},
+		"open address":   {args: []string{"run", "--listen=0.0.0.0:9464"}, want: []string{"listen: address is not loopback", "--listen-remote"}},
 		"no hash key":    {args: []string{"run", "--brokers=b:1", "--topics=t", "--postgres-url=postgres://h/d"}, want: []string{"hash-key-file: required", "--no-users"}},
 		"short hash key": {args: []string{"run", "--brokers=b:1", "--topics=t", "--postgres-url=postgres://h/d", "--hash-key-file=SHORT"}, want: []string{"must be at least 16 bytes, got 5"}},
 	} {
