@@ -22,11 +22,13 @@ type retentionFlags struct {
 // config checks the flags, all at once. The other flags of PostgreSQL hold for this login as well.
 func (f *retentionFlags) config(postgres *postgresFlags) (sink.RetentionConfig, error) {
 	var errs []error
+	ledger := f.Retention
 	if !within(f.Retention, 24*time.Hour, 10*365*24*time.Hour) || f.Retention%(24*time.Hour) != 0 {
 		errs = append(errs, fmt.Errorf("retention: must be whole days, 24h to 87600h, got %v", f.Retention))
+		ledger = 24 * time.Hour // what is wrong beside the least is wrong beside any, and the rest is not known
 	}
 	cfg := sink.RetentionConfig{Keep: sink.Keep{Minute: f.Retention1m, Hour: f.Retention1h, Day: f.Retention1d}}
-	errs = append(errs, cfg.Keep.Validate(f.Retention))
+	errs = append(errs, cfg.Keep.Validate(ledger))
 	switch {
 	case !f.RetentionPostgresURL.Empty():
 		login := postgresFlags{

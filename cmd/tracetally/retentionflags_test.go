@@ -43,3 +43,22 @@ func TestMistakesInRetentionAreReportedInTheUsersWords(t *testing.T) {
 		}
 	}
 }
+
+// Whatever --retention should have been, only what is wrong in any case is said beside it.
+func TestMistakeInRetentionIsNotBlamedOnWhatFollowsFromIt(t *testing.T) {
+	for args, want := range map[string]string{
+		"--retention 2s":                        "retention: must be whole days, 24h to 87600h, got 2s",
+		"--retention 2s --retention-1m 720h":    "retention: must be whole days, 24h to 87600h, got 2s",
+		"--retention 999999h":                   "retention: must be whole days, 24h to 87600h, got 999999h0m0s",
+		"--retention 25h --retention-1m 48h":    "retention: must be whole days, 24h to 87600h, got 25h0m0s",
+		"--retention 25h --retention-1m 12h30m": "retention: must be whole days, 24h to 87600h, got 25h0m0s\nretention-1m: must be whole days, at least 48h0m0s (retention and a day), got 12h30m0s",
+	} {
+		c, _, problem := parsed(t, append([]string{"run"}, strings.Fields(args)...)...)
+		if problem != "" {
+			t.Fatal(problem)
+		}
+		if _, err := c.Run.retentionFlags.config(&c.Run.postgresFlags); err == nil || err.Error() != want {
+			t.Errorf("%s: %v\nwant %s", args, err, want)
+		}
+	}
+}
