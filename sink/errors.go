@@ -132,7 +132,7 @@ var meanings = map[string]struct {
 	"3D000": {"create the database, or correct its name in postgres-url", true},
 	"3F000": {"no such schema: run tracetally migrate", false},
 	"42P01": {"no such table: run tracetally migrate", false},
-	"42501": {"missing right: grant tracetally_writer to the login of run, tracetally_owner to that of migrate; see docs/access.md", true},
+	"42501": {"missing right: the login of run is a member of tracetally_writer, that of retention of tracetally_retention, that of migrate of tracetally_owner; see docs/access.md", true},
 	"53300": {"too many connections: raise max_connections there, or the login's connection limit, or run fewer workers (each takes up to 8)", true},
 	"53100": {"disk full", false},
 	"57P03": {"the server is starting up or shutting down", false},
