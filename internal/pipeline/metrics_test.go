@@ -63,18 +63,10 @@ func TestRetriedCommitsAreSeenWhileTheyLast(t *testing.T) {
 	w := r.start(r.config(topic))
 	r.calls(topic, 0, 0, 1)
 	r.accounted(topic, 1)
-	lock, err := r.db.Begin(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := lock.Exec(t.Context(), `lock table tracetally.ledger in access exclusive mode`); err != nil {
-		t.Fatal(err)
-	}
+	unlock := r.lockLedger()
 	r.calls(topic, 0, 1, 1)
 	w.shows("tracetally_commit_retries_total", func(n int64) bool { return n > 0 })
-	if err := lock.Rollback(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	unlock()
 	r.accounted(topic, 2)
 	w.close()
 }

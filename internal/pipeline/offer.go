@@ -33,10 +33,7 @@ func (p *partition) ready() bool {
 // offer hands the batch to the committer and begins the next. The last one must be done first: a partition's batches
 // commit in order, and two of them in memory are enough.
 func (p *partition) offer(ctx context.Context) error {
-	if p.builder.empty() {
-		return p.settle(ctx)
-	}
-	if err := p.settle(ctx); err != nil {
+	if err := p.settle(ctx); err != nil || p.builder.empty() {
 		return err
 	}
 	o := &offered{batch: p.builder.batch, lease: p.builder.lease, done: make(chan struct{})}

@@ -60,8 +60,8 @@ func (m *membership) missing() error {
 	return nil
 }
 
-// readiness is what the worker asks itself when /readyz is asked. kafka says what keeps us from
-// it; that its brokers are gone counts only once the group is, for when they restart the worker goes on.
+// readiness is what the worker asks itself when /readyz is asked. kafka says what keeps us from it; that its brokers are gone
+// counts only once the group is, for when they restart the worker goes on.
 func readiness(store *sink.Store, group *membership, kafka *consumer.Client) func(context.Context) []alerts.Missing {
 	return func(ctx context.Context) []alerts.Missing {
 		var missing []alerts.Missing

@@ -283,3 +283,21 @@ func captured(t *testing.T, topic string) []*kgo.Record {
 	}
 	return records
 }
+
+// lockLedger keeps every commit from getting through until the lock is let go.
+func (r *rig) lockLedger() (unlock func()) {
+	r.t.Helper()
+	tx, err := r.db.Begin(r.t.Context())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if _, err := tx.Exec(r.t.Context(), `lock table tracetally.ledger in access exclusive mode`); err != nil {
+		r.t.Fatal(err)
+	}
+	return func() {
+		r.t.Helper()
+		if err := tx.Rollback(r.t.Context()); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+}

@@ -81,18 +81,10 @@ func TestPartitionThatWaitsForPostgreSQLIsNoStall(t *testing.T) {
 	cfg.Stall, cfg.BatchEvents = 200*time.Millisecond, 5
 	w := r.start(cfg)
 	r.accounted(topic, 1)
-	lock, err := r.db.Begin(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := lock.Exec(t.Context(), `lock table tracetally.ledger in access exclusive mode`); err != nil {
-		t.Fatal(err)
-	}
+	unlock := r.lockLedger()
 	r.calls(topic, 0, 1, 30)
 	w.shows("tracetally_commit_retries_total", func(n int64) bool { return n > 0 })
-	if err := lock.Rollback(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	unlock()
 	r.accounted(topic, 31)
 	w.shows("tracetally_kafka_renewals_total", func(n int64) bool { return n == 0 })
 	w.close()
@@ -108,18 +100,10 @@ func TestPartitionThatWaitsForMemoryIsNoStall(t *testing.T) {
 	cfg.Stall, cfg.MemoryLimit = time.Second, baseBytes // the least that batches are given
 	w := r.start(cfg)
 	r.accounted(topic, partitions)
-	lock, err := r.db.Begin(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := lock.Exec(t.Context(), `lock table tracetally.ledger in access exclusive mode`); err != nil {
-		t.Fatal(err)
-	}
+	unlock := r.lockLedger()
 	r.produce(agedCalls(topic, partitions, partitions, n, time.Now())...)
 	w.shows("tracetally_commit_retries_total", func(n int64) bool { return n > 0 })
-	if err := lock.Rollback(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	unlock()
 	r.accounted(topic, partitions+n)
 	w.shows("tracetally_kafka_renewals_total", func(n int64) bool { return n == 0 })
 	w.close()

@@ -30,7 +30,6 @@ type worker struct {
 	cfg       Config
 	log       *slog.Logger
 	now       func() time.Time
-	rules     *classify.Classifier
 	store     *sink.Store
 	kafka     *consumer.Client
 	committer *sink.Committer
@@ -87,7 +86,7 @@ func Run(ctx context.Context, cfg Config, rules *classify.Classifier) error {
 		cfg.Listening(server.Addr())
 	}
 	w := &worker{
-		cfg: cfg, log: cfg.Logger, now: time.Now, rules: rules, store: store, kafka: kafka, metrics: metrics,
+		cfg: cfg, log: cfg.Logger, now: time.Now, store: store, kafka: kafka, metrics: metrics,
 		room: room, retryPause: time.Second, retention: retention, watchdog: newWatchdog(time.Now, cfg.Stall, group),
 	}
 	w.committer = sink.NewCommitter(store, sink.CommitterConfig{

@@ -49,13 +49,7 @@ func TestRebalanceInMidBatchLosesAndDoublesNothing(t *testing.T) {
 	first := r.start(one)
 	r.produce(agedCalls(topic, 4, 0, 40, time.Now())...)
 	r.accounted(topic, 40)
-	lock, err := r.db.Begin(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := lock.Exec(t.Context(), `lock table tracetally.ledger in access exclusive mode`); err != nil {
-		t.Fatal(err)
-	}
+	unlock := r.lockLedger()
 	r.produce(agedCalls(topic, 4, 100, 400, time.Now())...)
 	r.until("true", `select exists (select from pg_locks where not granted and relation = 'tracetally.ledger'::regclass)`)
 	two := r.config(topic)
@@ -70,9 +64,7 @@ func TestRebalanceInMidBatchLosesAndDoublesNothing(t *testing.T) {
 			t.Fatalf("%d members, %v", members, err)
 		}
 	}
-	if err := lock.Rollback(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	unlock()
 	r.produce(agedCalls(topic, 4, 1000, 400, time.Now())...)
 	r.accounted(topic, 840)
 	r.until("2", `select count(distinct owner) from tracetally.partition_progress where owner <> ''`)
