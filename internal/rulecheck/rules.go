@@ -37,11 +37,16 @@ func (r rule) name() string { return r.Alert + r.Record }
 
 // readRules reads every file of the folder and refuses what it does not know, so that nothing of a rule goes untested.
 func readRules(dir string) ([]ruleFile, error) {
-	paths, err := filepath.Glob(filepath.Join(dir, "*.yml"))
+	return readAll(filepath.Join(dir, "*.yml"), func(f *ruleFile, path string) { f.base = filepath.Base(path) })
+}
+
+// readAll reads every file of a pattern, of which there must be one, strictly, and tells each where it comes from.
+func readAll[F any](pattern string, from func(file *F, path string)) ([]F, error) {
+	paths, err := filepath.Glob(pattern)
 	if err != nil || len(paths) == 0 {
-		return nil, fmt.Errorf("find rules in %s: %d files, %w", dir, len(paths), err)
+		return nil, fmt.Errorf("find %s: %d files, %w", pattern, len(paths), err)
 	}
-	files := make([]ruleFile, len(paths))
+	files := make([]F, len(paths))
 	for i, path := range paths {
 		text, err := os.ReadFile(path) //nolint:gosec // the files of the project
 		if err != nil {
@@ -50,7 +55,7 @@ func readRules(dir string) ([]ruleFile, error) {
 		if err := yaml.UnmarshalWithOptions(text, &files[i], yaml.Strict()); err != nil {
 			return nil, fmt.Errorf("read %s: %w", path, err)
 		}
-		files[i].base = filepath.Base(path)
+		from(&files[i], path)
 	}
 	return files, nil
 }

@@ -2,13 +2,10 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
-
-	"github.com/goccy/go-yaml"
 )
 
 // testFile is a file of promtool's unit tests, as far as it has to be understood to be run at another pace.
@@ -35,22 +32,7 @@ type inputSeries struct {
 }
 
 func readTests(dir string) ([]testFile, error) {
-	paths, err := filepath.Glob(filepath.Join(dir, "*_test.yml"))
-	if err != nil || len(paths) == 0 {
-		return nil, fmt.Errorf("find tests in %s: %d files, %w", dir, len(paths), err)
-	}
-	files := make([]testFile, len(paths))
-	for i, path := range paths {
-		text, err := os.ReadFile(path) //nolint:gosec // the files of the project
-		if err != nil {
-			return nil, err
-		}
-		if err := yaml.UnmarshalWithOptions(text, &files[i], yaml.Strict()); err != nil {
-			return nil, fmt.Errorf("read %s: %w", path, err)
-		}
-		files[i].path = path
-	}
-	return files, nil
+	return readAll(filepath.Join(dir, "*_test.yml"), func(f *testFile, path string) { f.path = path })
 }
 
 // faster is the same file scraped four times a minute instead of once: the same counters at the same times, looked at more
