@@ -8,7 +8,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/tracetally/tracetally/internal/localpg"
 	"github.com/tracetally/tracetally/internal/secret"
 )
 
@@ -39,11 +38,7 @@ func documented(t *testing.T) [][]string {
 
 func TestDocumentedStatementsSetUpAPipeline(t *testing.T) {
 	t.Parallel()
-	server, err := localpg.Start(t.Context(), localpg.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = server.Close() }()
+	server := ownServer(t)
 	blocks := documented(t)
 	if got := strings.Join(blocks[0], ";\n") + ";\n"; got != RoleStatements {
 		t.Errorf("the roles of docs/access.md are\n%swant\n%s", got, RoleStatements)

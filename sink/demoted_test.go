@@ -41,11 +41,7 @@ func eventually(t *testing.T, holds func() bool) {
 // used again, and the batch in hand is committed once when the server takes writes again, without anyone's help.
 func TestDemotedServerLosesItsConnectionsAndRecoversAlone(t *testing.T) {
 	t.Parallel()
-	server, err := localpg.Start(t.Context(), localpg.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = server.Close() }()
+	server := ownServer(t)
 	super := server.URL("postgres")
 	var retried atomic.Int64
 	cfg := atNoon()

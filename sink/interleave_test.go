@@ -9,7 +9,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/tracetally/tracetally/internal/localpg"
 	"github.com/tracetally/tracetally/internal/secret"
 	"github.com/tracetally/tracetally/schemas"
 )
@@ -157,11 +156,7 @@ func TestHorizonThatMovedMakesEventsLate(t *testing.T) {
 // committer works.
 func TestCrashAndDemotionOfTheServerLoseNothing(t *testing.T) {
 	t.Parallel()
-	server, err := localpg.Start(t.Context(), localpg.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = server.Close() }()
+	server := ownServer(t)
 	url := server.URL("postgres")
 	cfg := atNoon()
 	cfg.URL = secret.New(url)

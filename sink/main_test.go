@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/tracetally/tracetally/internal/localpg"
 	"github.com/tracetally/tracetally/internal/localpg/pgtest"
 	"github.com/tracetally/tracetally/internal/secret"
 )
@@ -48,4 +49,15 @@ func admin(t testing.TB, s *Store) *pgx.Conn {
 		t.Fatal(err)
 	}
 	return conn
+}
+
+// ownServer is a server for one test alone: one that it stops, or whose roles it makes, which belong to the whole server.
+func ownServer(t testing.TB) *localpg.Server {
+	t.Helper()
+	server, err := localpg.Start(t.Context(), localpg.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Close() })
+	return server
 }

@@ -175,6 +175,9 @@ func (r *Retention) tell(state RetentionState, err error) {
 // next one.
 const passTimeout = 10 * time.Minute
 
+// retentionLock names the session lock under which one worker at a time is at it.
+const retentionLock = "tracetally.retention"
+
 // Pass works once, unless another worker is at it, and says how things stand. Errors are of the database; one that is only a
 // reader in the way is an *inTheWay. The state is what could be found out, even with an error.
 func (r *Retention) Pass(ctx context.Context) (state RetentionState, err error) {
@@ -185,8 +188,8 @@ func (r *Retention) Pass(ctx context.Context) (state RetentionState, err error) 
 		return state, err
 	}
 	defer hangUp(ctx, conn)
-	const lock = `select pg_try_advisory_lock(hashtextextended('tracetally.retention', 0))`
-	if err := conn.QueryRow(ctx, lock).Scan(&state.Worked); err != nil {
+	const lock = `select pg_try_advisory_lock(hashtextextended($1, 0))`
+	if err := conn.QueryRow(ctx, lock, retentionLock).Scan(&state.Worked); err != nil {
 		return state, doing("lock retention", err)
 	}
 	p := &pass{Retention: r, conn: conn, state: &state}
@@ -201,7 +204,7 @@ func (p *pass) unlock(ctx context.Context) error {
 	if !p.state.Worked || p.conn.IsClosed() {
 		return nil
 	}
-	_, err := p.conn.Exec(ctx, `select pg_advisory_unlock(hashtextextended('tracetally.retention', 0))`)
+	_, err := p.conn.Exec(ctx, `select pg_advisory_unlock(hashtextextended($1, 0))`, retentionLock)
 	return doing("unlock retention", err)
 }
 

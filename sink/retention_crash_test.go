@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tracetally/tracetally/internal/localpg"
 	"github.com/tracetally/tracetally/internal/secret"
 )
 
@@ -60,11 +59,7 @@ func TestRetentionKilledInTheMiddleOfADetach(t *testing.T) {
 // TestServerKilledInTheMiddleOfADetach has a server of its own. What was marked and pending is so after the crash, too.
 func TestServerKilledInTheMiddleOfADetach(t *testing.T) {
 	t.Parallel()
-	server, err := localpg.Start(t.Context(), localpg.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = server.Close() }()
+	server := ownServer(t)
 	cfg := atNoon()
 	cfg.URL = secret.New(server.URL("postgres"))
 	if err := Migrate(t.Context(), cfg); err != nil {

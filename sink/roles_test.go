@@ -13,7 +13,6 @@ import (
 	"github.com/pressly/goose/v3"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/tracetally/tracetally/internal/localpg"
 	"github.com/tracetally/tracetally/internal/localpg/pgtest"
 	"github.com/tracetally/tracetally/internal/secret"
 	"github.com/tracetally/tracetally/schemas"
@@ -103,11 +102,7 @@ func TestSchemaFromBeforeThereWereRolesIsHandedOver(t *testing.T) {
 // superuser what the errors say. After that the login migrates alone.
 func TestMigrateSaysWhatToRunUntilItWorks(t *testing.T) {
 	t.Parallel()
-	server, err := localpg.Start(t.Context(), localpg.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = server.Close() }()
+	server := ownServer(t)
 	super := server.URL("postgres")
 	login, err := server.Login(t.Context(), "Deploy", "")
 	if err != nil {
@@ -146,11 +141,7 @@ func TestMigrateSaysWhatToRunUntilItWorks(t *testing.T) {
 // TestLoginThatMayCreateRolesNeedsNobody: as the first login of a managed server, which is no superuser.
 func TestLoginThatMayCreateRolesNeedsNobody(t *testing.T) {
 	t.Parallel()
-	server, err := localpg.Start(t.Context(), localpg.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = server.Close() }()
+	server := ownServer(t)
 	super := server.URL("postgres")
 	execAdmin(t, super, `create role chief login createrole createdb password 'p'`)
 	execAdmin(t, withUser(t, super, "chief"), `create database metrics`)
@@ -170,11 +161,7 @@ func TestLoginThatMayCreateRolesNeedsNobody(t *testing.T) {
 // lock of PostgreSQL reaches across databases.
 func TestManyDatabasesOfOneServerMakeTheSameRoles(t *testing.T) {
 	t.Parallel()
-	server, err := localpg.Start(t.Context(), localpg.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = server.Close() }()
+	server := ownServer(t)
 	var g errgroup.Group
 	for _, name := range []string{"one", "two", "three", "four"} {
 		execAdmin(t, server.URL("postgres"), "create database "+name)
@@ -190,11 +177,7 @@ func TestManyDatabasesOfOneServerMakeTheSameRoles(t *testing.T) {
 // TestMissingRoleAloneIsMadeAnew: a role that someone dropped comes back, without its grants in databases that are migrated.
 func TestMissingRoleAloneIsMadeAnew(t *testing.T) {
 	t.Parallel()
-	server, err := localpg.Start(t.Context(), localpg.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = server.Close() }()
+	server := ownServer(t)
 	super := server.URL("postgres")
 	execAdmin(t, super, `create role tracetally_writer; create role tracetally_retention; create role tracetally_owner`)
 	if err := Migrate(t.Context(), Config{URL: secret.New(super)}); err != nil {
